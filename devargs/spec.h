@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DEVARGS_SPEC_H
+#define DEVARGS_SPEC_H
+
+/*
+ * The mirror spec: the one text form in which a mirror is described, on the command line, in a
+ * configuration file, and wherever else a mirror is asked for.
+ *
+ *     name=web,port=0,dir=rxtx,queue=[0-3,7],filter="tcp port 80",snaplen=128,
+ *     sink=[net_pcap_web,tx_pcap=report.pcap]
+ *
+ * Parsing is pure: no EAL, no files, no logging. What can only be known with ports and drivers at
+ * hand (does the port exist, does the driver know the key, does the filter compile) is checked by
+ * those who have them.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmirror_error.h"
+
+/** Bytes of a mirror's name, terminator included. */
+#define VMIRROR_SPEC_NAME_SIZE 32
+
+/** Bytes of the longest spec text, terminator included. */
+#define VMIRROR_SPEC_TEXT_SIZE 4096
+
+enum vmirror_spec_dir {
+	VMIRROR_SPEC_RX = 1,
+	VMIRROR_SPEC_TX = 2,
+	VMIRROR_SPEC_RXTX = VMIRROR_SPEC_RX | VMIRROR_SPEC_TX,
+};
+
+enum vmirror_spec_mode {
+	VMIRROR_SPEC_INLINE,
+};
+
+/** Queues first to last, both included. */
+struct vmirror_spec_range {
+	uint16_t first;
+	uint16_t last;
+};
+
+/** One driver argument of a sink; value is NULL for a key that stands alone. */
+struct vmirror_spec_arg {
+	char *key;
+	char *value;
+};
+
+/** The part in sink=[…]: the vdev's name, which begins with its driver's, and its arguments. */
+struct vmirror_spec_sink {
+	char *vdev;
+	struct vmirror_spec_arg *args;
+	unsigned int n_args;
+};
+
+/** A parsed spec. What a key's absence means stands beside it. */
+struct vmirror_spec {
+	char name[VMIRROR_SPEC_NAME_SIZE]; /**< empty: the engine makes one up */
+	bool all_ports;                    /**< port=all; ports is then empty */
+	char **ports;                      /**< device names or numbers, as written; required */
+	unsigned int n_ports;
+	struct vmirror_spec_range *queues; /**< sorted, disjoint, not adjacent; none: all */
+	unsigned int n_queues;
+	enum vmirror_spec_dir dir; /**< rxtx */
+	char *filter;              /**< pcap-filter(7) text; NULL: every packet */
+	uint32_t snaplen;          /**< bytes kept of a packet; 0: all */
+	enum vmirror_spec_mode mode;
+	uint64_t count;                /**< packets after which the mirror ends; 0: never */
+	uint64_t duration_ms;          /**< time after which the mirror ends; 0: never */
+	uint32_t mbufs;                /**< size of the mirror's own mempool; 0: the default */
+	struct vmirror_spec_sink sink; /**< required */
+};
+
+/**
+ * Read a spec.
+ *
+ * Unknown, repeated, empty and trailing input is refused.
+ *
+ * @param spec  filled on success (vmirror_spec_fini() then frees it), untouched on failure
+ * @param text  the spec
+ * @return      0; -EINVAL, -E2BIG (it, or its canonical form, does not fit into
+ *              VMIRROR_SPEC_TEXT_SIZE) or -ENOMEM with err set
+ */
+int
+vmirror_spec_parse(struct vmirror_spec *spec, const char *text, struct vmirror_error *err);
+
+/**
+ * Write a spec as text: vmirror_spec_parse() of it gives an equal spec. Keys stand in one order,
+ * those that say what their absence says are left out, and a value is quoted only where it must
+ * be. What vmirror_spec_parse() gave makes one line and fits into VMIRROR_SPEC_TEXT_SIZE.
+ *
+ * @param buf, size  where to; terminated unless size is 0
+ * @return           length of the whole text as snprintf() counts it (≥ size: it was cut)
+ */
+int
+vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size);
+
+/** Free what a spec holds and empty it. Takes an empty (zeroed) one, too. */
+void
+vmirror_spec_fini(struct vmirror_spec *spec);
+
+/** Whether two specs say the same; ports may stand in any order. */
+bool
+vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b);
+
+/** Whether the spec takes this queue. */
+bool
+vmirror_spec_has_queue(const struct vmirror_spec *spec, uint16_t queue);
+
+/** The value of a sink argument; NULL when the key is not there or stands alone. */
+const char *
+vmirror_spec_sink_arg(const struct vmirror_spec_sink *sink, const char *key);
+
+#endif
