@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The sink net_tap, iface=NAME: the PMD makes a kernel interface, on which tcpdump and Wireshark
+ * see the mirrored packets.
+ *
+ * The interface is for looking only. It is set up so that the kernel sends nothing of its own
+ * into it (no ARP, no IPv6, no multicast): the PMD's receiving side is never polled.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_ethdev.h>
+
+#include "lib/sink.h"
+
+/* The kernel's limit for a tap: 65535 less the Ethernet header. [tun_net_init()] */
+#define TAP_MAX_MTU 65521
+
+struct tap_sink {
+	char iface[IFNAMSIZ];
+	uint64_t rejected; /* as of the last look */
+};
+
+/* As the kernel's dev_valid_name() has it; '%' would make it a pattern. */
+static bool
+valid_iface(const char *iface)
+{
+	const char *c;
+
+	for (c = iface; *c != '\0'; c++)
+		if (isspace((unsigned char)*c) || *c == '/' || *c == ':' || *c == '%' || *c == ',')
+			return false;
+	return strcmp(iface, ".") != 0 && strcmp(iface, "..") != 0;
+}
+
+static int
+tap_check(const struct vmirror_spec_sink *spec, char resource[VMIRROR_SINK_RESOURCE_SIZE],
+	  struct vmirror_error *err)
+{
+	const char *iface = vmirror_spec_sink_arg(spec, "iface");
+
+	if (iface == NULL)
+		return vmirror_error_set(err, -EINVAL,
+					 "sink net_tap: no iface=; name the interface to make, as "
+					 "in sink=[net_tap,iface=mon0]");
+	if (strlen(iface) >= IFNAMSIZ)
+		return vmirror_error_set(err, -EINVAL,
+					 "sink net_tap: iface=%.64s is too long; an interface's "
+					 "name has at most %d characters",
+					 iface, IFNAMSIZ - 1);
+	if (!valid_iface(iface))
+		return vmirror_error_set(
+			err, -EINVAL, "sink net_tap: iface=%s is no name for an interface", iface);
+	if (if_nametoindex(iface) != 0)
+		return vmirror_error_set(err, -EEXIST,
+					 "sink net_tap: interface '%s' exists already; choose "
+					 "another name",
+					 iface);
+	snprintf(resource, VMIRROR_SINK_RESOURCE_SIZE, "interface %s", iface);
+	return 0;
+}
+
+static int
+tap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *devargs,
+	 size_t size, struct vmirror_error *err)
+{
+	struct tap_sink *tap = calloc(1, sizeof(*tap));
+	int ret;
+
+	if (tap == NULL)
+		return vmirror_error_set(err, -ENOMEM, "sink net_tap: out of memory");
+	ret = vmirror_sink_devargs(spec, NULL, devargs, size, err);
+	if (ret != 0) {
+		free(tap);
+		return ret;
+	}
+	snprintf(tap->iface, sizeof(tap->iface), "%s", vmirror_spec_sink_arg(spec, "iface"));
+	sink->priv = tap;
+	return 0;
+}
+
+static int
+change_flags(int fd, struct ifreq *ifr, short set, short clear)
+{
+	if (ioctl(fd, SIOCGIFFLAGS, ifr) != 0)
+		return -errno;
+	ifr->ifr_flags = (ifr->ifr_flags | set) & ~clear;
+	return ioctl(fd, SIOCSIFFLAGS, ifr) == 0 ? 0 : -errno;
+}
+
+/* Where the kernel has no IPv6 there is nothing to silence. */
+static void
+disable_ipv6(const char *iface)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", iface);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, "1", 1) != 1)
+		errno = 0; /* a read-only /proc: some chatter on the interface, and no harm */
+	close(fd);
+}
+
+/*
+ * The PMD refuses what is longer than the MTU that ethdev knows. Some versions (22.11) let ethdev
+ * raise it to 1504 only; but they compare pkt_len, and write the segments whole, so a longer frame
+ * passes under a shorter pkt_len. The kernel takes up to its own limit whatever the MTU.
+ * [drivers/net/tap/rte_eth_tap.c, 22.11 to 25.11: tap_dev_info(), pmd_tx_burst()]
+ */
+static int
+set_mtu(struct vmirror_sink *sink, uint16_t wanted, int fd, struct ifreq *ifr)
+{
+	struct rte_eth_dev_info info;
+	uint32_t most;
+	uint16_t mtu;
+
+	if (rte_eth_dev_info_get(sink->port_id, &info) != 0)
+		return -ENODEV;
+	most = info.max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
+	most = RTE_MIN(most, (uint32_t)info.max_mtu);
+	mtu = RTE_MIN((uint32_t)wanted, most);
+	if (rte_eth_dev_set_mtu(sink->port_id, mtu) != 0)
+		mtu = RTE_ETHER_MTU;
+	sink->limits.claim_len = mtu + RTE_ETHER_HDR_LEN;
+
+	ifr->ifr_mtu = RTE_MIN(wanted, (uint16_t)TAP_MAX_MTU);
+	return ioctl(fd, SIOCSIFMTU, ifr) == 0 ? 0 : -errno;
+}
+
+static int
+tap_setup(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
+	  struct vmirror_error *err)
+{
+	struct tap_sink *tap = sink->priv;
+	struct ifreq ifr = {0};
+	int fd, ret;
+
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return vmirror_error_set(err, -errno, "sink net_tap: socket: %s", strerror(errno));
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", tap->iface);
+
+	disable_ipv6(tap->iface);
+	ret = change_flags(fd, &ifr, IFF_NOARP, IFF_MULTICAST);
+	if (ret == 0)
+		ret = set_mtu(sink, needs->mtu, fd, &ifr);
+	close(fd);
+	if (ret != 0)
+		return vmirror_error_set(err, ret, "sink net_tap: interface '%s': %s", tap->iface,
+					 strerror(-ret));
+	return 0;
+}
+
+/* "" when the interface is there and up, as far as this network namespace shows. */
+static const char *
+what_ails(const char *iface)
+{
+	struct ifreq ifr = {0};
+	const char *what = "";
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return "";
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr) != 0)
+		what = " is gone";
+	else if (!(ifr.ifr_flags & IFF_UP))
+		what = " is down";
+	close(fd);
+	return what;
+}
+
+static enum vmirror_sink_health
+tap_health(struct vmirror_sink *sink, const struct vmirror_sink_progress *progress,
+	   char reason[VMIRROR_SINK_REASON_SIZE])
+{
+	struct tap_sink *tap = sink->priv;
+
+	/* Somebody may have moved it to another namespace: only refusals tell that it ails. */
+	if (progress->rejected_pkts == tap->rejected)
+		return VMIRROR_SINK_WELL;
+	tap->rejected = progress->rejected_pkts;
+	snprintf(reason, VMIRROR_SINK_REASON_SIZE, "interface %s%s and refuses packets", tap->iface,
+		 what_ails(tap->iface));
+	return VMIRROR_SINK_AILS;
+}
+
+static void
+tap_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
+{
+	free(sink->priv);
+}
+
+static const char *const tap_keys[] = {"iface", "mac", "persist", "remote", NULL};
+
+extern const struct vmirror_sink_ops vmirror_sink_net_tap;
+
+const struct vmirror_sink_ops vmirror_sink_net_tap = {
+	.driver = "net_tap",
+	.example = "sink=[net_tap,iface=mon0]",
+	.keys = tap_keys,
+	.n_rxq = 1,
+	.check = tap_check,
+	.open = tap_open,
+	.setup = tap_setup,
+	.health = tap_health,
+	.close = tap_close,
+};

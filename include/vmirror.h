@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VMIRROR_H
+#define VMIRROR_H
+
+/**
+ * @file
+ * libvmirror: port mirroring inside the DPDK process that owns the ports.
+ *
+ * The order of calls: rte_eal_init(), vmirror_engine_init(), ports configured and started (before
+ * or after), vmirror_mirror_add(), …, vmirror_engine_fini(), rte_eal_cleanup().
+ *
+ * Threads: every function here may be called from any thread that may call ethdev's control
+ * functions. Calls are serialised by a lock of the library's own and may block (hotplug, file
+ * system, waiting until no forwarding core is inside a hook). None may be called from a forwarding
+ * core that must not wait, from an rx/tx callback, from an ethdev event callback, or from
+ * `notify`.
+ *
+ * One engine lives in a process, because ethdev's callbacks and EAL's hotplug do.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmirror_error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VMIRROR_API __attribute__((visibility("default")))
+
+/** Bytes of a mirror's name, terminator included. */
+#define VMIRROR_NAME_SIZE 32
+
+/** Bytes of a port's name, terminator included (ethdev's RTE_ETH_NAME_MAX_LEN). */
+#define VMIRROR_PORT_NAME_SIZE 64
+
+/** How grave a notice is. */
+enum vmirror_level {
+	VMIRROR_INFO,    /**< something went as it should: a mirror reached its count */
+	VMIRROR_WARNING, /**< packets are being lost, or will be */
+	VMIRROR_ERROR,   /**< a mirror has stopped working */
+};
+
+/** Options of vmirror_engine_init(); zero them, then set size. */
+struct vmirror_engine_opts {
+	size_t size; /**< sizeof(struct vmirror_engine_opts) */
+	/**
+	 * Called with one line for a person whenever a mirror changes its state by itself. Runs
+	 * on the engine's control thread and must not call vmirror. NULL: the lines go to DPDK's
+	 * log, type "lib.vmirror".
+	 */
+	void (*notify)(void *arg, enum vmirror_level level, const char *text);
+	void *notify_arg; /**< passed to notify */
+};
+
+/**
+ * Start the engine: one control thread, one `net_null` vdev that is first to hear of
+ * rte_eal_cleanup(), callbacks for ports that come and go.
+ *
+ * Call it in the primary process after rte_eal_init(). Sources plugged before or after are
+ * mirrored alike.
+ *
+ * @param opts  may be NULL
+ * @return      0; -EALREADY when it runs; -ENOTSUP in a secondary process and on a DPDK built
+ *              without RTE_ETHDEV_RXTX_CALLBACKS; another negative errno value; err set
+ */
+VMIRROR_API int
+vmirror_engine_init(const struct vmirror_engine_opts *opts, struct vmirror_error *err);
+
+/**
+ * Remove all mirrors (their sinks are flushed and unplugged), then stop the engine.
+ *
+ * The rx/tx callbacks stay on their queues, inert, because ethdev cannot say when one may be
+ * freed. Safe after rte_eal_cleanup(), which already ended the mirrors, and without an engine.
+ */
+VMIRROR_API void
+vmirror_engine_fini(void);
+
+/**
+ * Make a mirror and attach it to its ports: all of them, or on failure none, with nothing left
+ * behind.
+ *
+ * @param spec  mirror spec, as in doc/spec.md; the library keeps no reference to it
+ * @param name  receives the mirror's name when it is not NULL
+ * @return      0; -EINVAL (the spec), -ENODEV (no such port), -EEXIST (name, interface or file in
+ *              use), -ENOMEM, or what the sink's driver said; err set
+ */
+VMIRROR_API int
+vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err);
+
+/**
+ * Detach a mirror, unplug its sink and forget it. When this returns no forwarding core is inside
+ * its hooks and its output is complete.
+ *
+ * @return 0; -ENOENT with err set
+ */
+VMIRROR_API int
+vmirror_mirror_remove(const char *name, struct vmirror_error *err);
+
+/**
+ * Detach a mirror from its ports and keep it, with its sink and its counters. When this returns
+ * no forwarding core is inside its hooks. A detached mirror costs forwarding nothing.
+ *
+ * @return 0, also when it was detached; -ENOENT; err set
+ */
+VMIRROR_API int
+vmirror_mirror_detach(const char *name, struct vmirror_error *err);
+
+/**
+ * Attach a detached mirror again.
+ *
+ * @return 0, also when it was attached; -ENOENT; -EBUSY when the mirror has ended; err set
+ */
+VMIRROR_API int
+vmirror_mirror_attach(const char *name, struct vmirror_error *err);
+
+/** What a mirror would do, from vmirror_mirror_check(). */
+struct vmirror_plan {
+	char name[VMIRROR_NAME_SIZE];
+	char text[1024];       /**< one line for a person */
+	unsigned int hooks;    /**< queues times directions that it would hook now */
+	uint64_t memory_bytes; /**< what it would allocate, its mempool foremost */
+};
+
+/**
+ * Check specs as if they were added one after the other, without doing any of it.
+ *
+ * @param specs, n  the specs
+ * @param plans     array of n that receives what each would do; NULL: not wanted
+ * @param bad       receives the index of the first bad spec on failure; may be NULL
+ * @return          0; as vmirror_mirror_add()
+ */
+VMIRROR_API int
+vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
+		     unsigned int *bad, struct vmirror_error *err);
+
+/**
+ * Packet counters. They conserve: exactly once a mirror is detached or has ended, and with
+ * in_flight making up the difference before.
+ *
+ *     seen     = filtered + sampled_out + captured + no_room
+ *     captured = delivered + sink_rejected + write_error + overwritten + unknown + in_flight
+ */
+struct vmirror_counters {
+	uint64_t seen;          /**< packets that passed a hook while the mirror took packets */
+	uint64_t filtered;      /**< did not match the filter */
+	uint64_t sampled_out;   /**< left out by sampling or a rate limit */
+	uint64_t captured;      /**< taken for the sink */
+	uint64_t no_room;       /**< matched, but the mirror's mempool was empty */
+	uint64_t delivered;     /**< accepted by the sink, and as far as can be known kept by it */
+	uint64_t sink_rejected; /**< refused by the sink */
+	uint64_t write_error;   /**< accepted by the sink, and reported lost by it */
+	uint64_t overwritten;   /**< captured, then replaced by newer packets */
+	uint64_t unknown;   /**< accepted by a sink that hides its losses, after it began to lose */
+	uint64_t in_flight; /**< captured, not yet told of by the sink */
+	uint64_t truncated; /**< of those captured: cut by snaplen or by the sink's limit */
+	uint64_t captured_bytes; /**< wire lengths of the captured packets, added up */
+};
+
+enum vmirror_state {
+	VMIRROR_ATTACHED, /**< hooked to its ports, as far as they are there */
+	VMIRROR_DETACHED, /**< kept, hooked to nothing */
+	VMIRROR_ENDED,    /**< reached its count or duration, or EAL was cleaned up; sink closed */
+	VMIRROR_FAILED,   /**< its sink stopped working; see reason */
+};
+
+/** A mirror's statistics; zero it, then set size. */
+struct vmirror_stats {
+	size_t size; /**< sizeof(struct vmirror_stats) */
+	char name[VMIRROR_NAME_SIZE];
+	enum vmirror_state state;
+	char reason[256];      /**< why it ended or failed, or what ails it; else empty */
+	unsigned int hooks;    /**< queues times directions hooked now */
+	uint64_t port_imissed; /**< what the source ports' own counters say the NIC dropped since
+			            the mirror was added; no callback saw those packets */
+	struct vmirror_counters total;
+};
+
+/** The counters of one hook: one queue of one port in one direction. */
+struct vmirror_queue_stats {
+	char port[VMIRROR_PORT_NAME_SIZE];
+	uint16_t queue;
+	uint16_t is_tx; /**< 0: rx, 1: tx */
+	struct vmirror_counters counters;
+};
+
+/**
+ * Read a mirror's statistics.
+ *
+ * @return 0; -ENOENT; -EINVAL when stats->size is none that this library knows; err set
+ */
+VMIRROR_API int
+vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirror_error *err);
+
+/**
+ * Read a mirror's statistics per queue, of every queue that it was ever hooked to.
+ *
+ * @param stats  array of n; may be NULL when n is 0
+ * @return       how many there are (more than n: the rest was left out); -ENOENT with err set
+ */
+VMIRROR_API int
+vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, unsigned int n,
+			   struct vmirror_error *err);
+
+/**
+ * Names of all mirrors, in the order in which they were added.
+ *
+ * @param names  array of n; may be NULL when n is 0
+ * @return       how many there are (more than n: the rest was left out)
+ */
+VMIRROR_API int
+vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n);
+
+/** Version of the library, "MAJOR.MINOR.PATCH". */
+VMIRROR_API const char *
+vmirror_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The public functions on mirrors: locks, the list of mirrors, and filling in what the caller
+ * sees. What they do is mirror.c's; starting and stopping the engine is engine.c's.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devargs/error.h"
+#include "lib/engine.h"
+#include "lib/mirror.h"
+
+/* Take the control lock, if there is an engine to control. */
+static int
+enter(struct vmirror_error *err)
+{
+	pthread_mutex_lock(&vmirror_engine.control);
+	if (vmirror_engine.running && !vmirror_engine.eal_gone)
+		return 0;
+	pthread_mutex_unlock(&vmirror_engine.control);
+	return vmirror_error_set(err, -EPERM,
+				 "the engine does not run; call vmirror_engine_init() "
+				 "after rte_eal_init()");
+}
+
+static void
+leave(void)
+{
+	pthread_mutex_unlock(&vmirror_engine.control);
+}
+
+static struct vmirror_mirror *
+find(const char *name, struct vmirror_error *err)
+{
+	struct vmirror_mirror *mirror;
+
+	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+		if (strcmp(mirror->spec.name, name) == 0)
+			return mirror;
+	vmirror_error_set(err, -ENOENT, "there is no mirror '%s'", name);
+	return NULL;
+}
+
+static void
+list_insert(struct vmirror_mirror *mirror)
+{
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	TAILQ_INSERT_TAIL(&vmirror_engine.mirrors, mirror, next);
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+}
+
+static void
+list_remove(struct vmirror_mirror *mirror)
+{
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	TAILQ_REMOVE(&vmirror_engine.mirrors, mirror, next);
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+}
+
+int
+vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
+{
+	struct vmirror_mirror *mirror;
+	int ret = enter(err);
+
+	if (ret != 0)
+		return ret;
+	ret = vmirror_mirror_create(&mirror, spec, err);
+	if (ret != 0)
+		goto leave;
+
+	list_insert(mirror);
+	ret = vmirror_mirror_start(mirror, err);
+	if (ret != 0) {
+		list_remove(mirror);
+		vmirror_mirror_destroy(mirror);
+		goto leave;
+	}
+	if (name != NULL)
+		snprintf(name, VMIRROR_NAME_SIZE, "%s", mirror->spec.name);
+	vmirror_engine_wake();
+
+leave:
+	leave();
+	return ret;
+}
+
+int
+vmirror_mirror_remove(const char *name, struct vmirror_error *err)
+{
+	struct vmirror_mirror *mirror;
+
+	pthread_mutex_lock(&vmirror_engine.control);
+	mirror = find(name, err);
+	if (mirror != NULL) {
+		vmirror_mirror_end(mirror, VMIRROR_ENDED, "removed");
+		list_remove(mirror);
+		vmirror_mirror_destroy(mirror);
+	}
+	leave();
+	return mirror != NULL ? 0 : -ENOENT;
+}
+
+int
+vmirror_mirror_detach(const char *name, struct vmirror_error *err)
+{
+	struct vmirror_mirror *mirror;
+
+	pthread_mutex_lock(&vmirror_engine.control);
+	mirror = find(name, err);
+	if (mirror != NULL) {
+		pthread_mutex_lock(&vmirror_engine.hooks);
+		vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+		if (mirror->state == VMIRROR_ATTACHED)
+			mirror->state = VMIRROR_DETACHED;
+		pthread_mutex_unlock(&vmirror_engine.hooks);
+	}
+	leave();
+	return mirror != NULL ? 0 : -ENOENT;
+}
+
+int
+vmirror_mirror_attach(const char *name, struct vmirror_error *err)
+{
+	struct vmirror_mirror *mirror;
+	int ret = enter(err);
+
+	if (ret != 0)
+		return ret;
+	mirror = find(name, err);
+	if (mirror == NULL)
+		ret = -ENOENT;
+	else if (mirror->state == VMIRROR_ENDED || mirror->state == VMIRROR_FAILED)
+		ret = vmirror_error_set(err, -EBUSY, "mirror '%s' is over: %s", name,
+					mirror->reason);
+	else
+		ret = vmirror_mirror_hook(mirror, err);
+	if (ret == 0)
+		mirror->state = VMIRROR_ATTACHED;
+	leave();
+	return ret;
+}
+
+/* Like vmirror_mirror_add() up to the point where something would be seen from outside. */
+static int
+check_one(const char *spec, struct vmirror_plan *plan, struct vmirror_error *err)
+{
+	struct vmirror_mirror *mirror;
+	int ret = vmirror_mirror_create(&mirror, spec, err);
+
+	if (ret != 0)
+		return ret;
+	list_insert(mirror);
+	if (plan != NULL) {
+		snprintf(plan->name, sizeof(plan->name), "%s", mirror->spec.name);
+		vmirror_mirror_describe(mirror, plan->text, sizeof(plan->text));
+		plan->hooks = vmirror_mirror_hooks(mirror);
+		plan->memory_bytes = vmirror_mirror_memory(mirror);
+	}
+	return 0;
+}
+
+int
+vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
+		     unsigned int *bad, struct vmirror_error *err)
+{
+	struct vmirror_mirror *last, *mirror;
+	unsigned int i;
+	int ret = enter(err);
+
+	if (ret != 0)
+		return ret;
+	/* All stay until the last is checked: names, interfaces and memory are taken together. */
+	last = TAILQ_LAST(&vmirror_engine.mirrors, vmirror_mirror_list);
+	for (i = 0; i < n && ret == 0; i++)
+		ret = check_one(specs[i], plans == NULL ? NULL : &plans[i], err);
+	if (ret != 0 && bad != NULL)
+		*bad = i - 1;
+
+	while ((mirror = TAILQ_LAST(&vmirror_engine.mirrors, vmirror_mirror_list)) != last) {
+		list_remove(mirror);
+		vmirror_mirror_destroy(mirror);
+	}
+	leave();
+	return ret;
+}
+
+static void
+read_record(const struct vmirror_mirror *mirror, const struct vmirror_record *record,
+	    struct vmirror_counters *out)
+{
+	struct vmirror_tally tally;
+	uint64_t doubtful = 0;
+
+	vmirror_tally_read(&record->tally, &tally);
+	if (mirror->state == VMIRROR_FAILED)
+		doubtful = tally.accepted - record->well;
+	vmirror_tally_counters(&tally, doubtful, out);
+}
+
+int
+vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirror_error *err)
+{
+	const struct vmirror_record *record;
+	struct vmirror_counters counters;
+	struct vmirror_source *source;
+	struct vmirror_mirror *mirror;
+
+	if (stats->size < sizeof(*stats))
+		return vmirror_error_set(err, -EINVAL, "vmirror_stats: size %zu is not %zu",
+					 stats->size, sizeof(*stats));
+	pthread_mutex_lock(&vmirror_engine.control);
+	mirror = find(name, err);
+	if (mirror == NULL)
+		goto leave;
+
+	*stats = (struct vmirror_stats){.size = stats->size, .state = mirror->state};
+	memcpy(stats->name, mirror->spec.name, sizeof(stats->name));
+	memcpy(stats->reason, mirror->reason, sizeof(stats->reason));
+	if (!vmirror_engine.eal_gone)
+		vmirror_mirror_read_imissed(mirror);
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		stats->port_imissed += source->imissed;
+
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	TAILQ_FOREACH (record, &mirror->records, next) {
+		stats->hooks += record->hooked;
+		read_record(mirror, record, &counters);
+		vmirror_counters_sum(&stats->total, &counters);
+	}
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+
+leave:
+	leave();
+	return mirror != NULL ? 0 : -ENOENT;
+}
+
+int
+vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, unsigned int n,
+			   struct vmirror_error *err)
+{
+	const struct vmirror_record *record;
+	struct vmirror_mirror *mirror;
+	int count = 0;
+
+	pthread_mutex_lock(&vmirror_engine.control);
+	mirror = find(name, err);
+	if (mirror == NULL) {
+		count = -ENOENT;
+		goto leave;
+	}
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	TAILQ_FOREACH (record, &mirror->records, next) {
+		if ((unsigned int)count < n) {
+			memcpy(stats[count].port, record->port, sizeof(stats[count].port));
+			stats[count].queue = record->queue;
+			stats[count].is_tx = record->is_tx;
+			read_record(mirror, record, &stats[count].counters);
+		}
+		count++;
+	}
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+
+leave:
+	leave();
+	return count;
+}
+
+int
+vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n)
+{
+	const struct vmirror_mirror *mirror;
+	int count = 0;
+
+	pthread_mutex_lock(&vmirror_engine.control);
+	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next) {
+		if ((unsigned int)count < n)
+			memcpy(names[count], mirror->spec.name, VMIRROR_NAME_SIZE);
+		count++;
+	}
+	leave();
+	return count;
+}
+
+const char *
+vmirror_version(void)
+{
+	return VMIRROR_VERSION;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What ties a mirror to ports: which ports its spec means, a record for every queue that it was
+ * ever hooked to, and hooking and unhooking them all at once. mirror.c decides when, port.c knows
+ * ethdev, dispatch.c publishes.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "devargs/error.h"
+#include "lib/engine.h"
+#include "lib/mirror.h"
+#include "lib/port.h"
+#include "lib/vdev.h"
+
+static struct vmirror_source *
+source_find(const struct vmirror_mirror *mirror, const char *name)
+{
+	struct vmirror_source *source;
+
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		if (strcmp(source->name, name) == 0)
+			return source;
+	return NULL;
+}
+
+static int
+source_add(struct vmirror_mirror *mirror, const char *name, struct vmirror_error *err)
+{
+	struct vmirror_source *source;
+	struct rte_eth_stats stats;
+	uint16_t port_id;
+
+	source = calloc(1, sizeof(*source));
+	if (source == NULL)
+		return vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", name);
+	snprintf(source->name, sizeof(source->name), "%s", name);
+	if (rte_eth_dev_get_port_by_name(name, &port_id) == 0 &&
+	    rte_eth_stats_get(port_id, &stats) == 0)
+		source->imissed_base = stats.imissed;
+	TAILQ_INSERT_TAIL(&mirror->sources, source, next);
+	return 0;
+}
+
+/* port=all: ports of the host, those that came since included. */
+static int
+find_all(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	uint16_t port_id;
+	int ret;
+
+	/* Leaves out owned ports, and so our sinks. */
+	RTE_ETH_FOREACH_DEV (port_id) {
+		if (rte_eth_dev_get_name_by_port(port_id, name) != 0 ||
+		    source_find(mirror, name) != NULL)
+			continue;
+		ret = source_add(mirror, name, err);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* A port that is the sink of a mirror which is only being checked does not exist yet. */
+static bool
+is_planned_sink(const char *word)
+{
+	const struct vmirror_mirror *other;
+
+	TAILQ_FOREACH (other, &vmirror_engine.mirrors, next)
+		if (other->sink == NULL && other->state != VMIRROR_ENDED &&
+		    strcmp(other->sink_plan.vdev, word) == 0)
+			return true;
+	return false;
+}
+
+/* A queue that the spec names and that the port has in no direction is a mistake. */
+static int
+check_queues(const struct vmirror_spec *spec, const char *name, struct vmirror_error *err)
+{
+	uint16_t n_rxq = 0, n_txq = 0;
+	uint16_t port_id, last;
+
+	if (spec->n_queues == 0 || rte_eth_dev_get_port_by_name(name, &port_id) != 0)
+		return 0;
+	if (spec->dir & VMIRROR_SPEC_RX)
+		n_rxq = vmirror_port_queues(port_id, false);
+	if (spec->dir & VMIRROR_SPEC_TX)
+		n_txq = vmirror_port_queues(port_id, true);
+	last = spec->queues[spec->n_queues - 1].last;
+	if (last < RTE_MAX(n_rxq, n_txq))
+		return 0;
+	return vmirror_error_set(err, -EINVAL,
+				 "queue %u: port '%s' has %u rx and %u tx queues, numbered from 0",
+				 last, name, vmirror_port_queues(port_id, false),
+				 vmirror_port_queues(port_id, true));
+}
+
+int
+vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	const struct vmirror_spec *spec = &mirror->spec;
+	char name[RTE_ETH_NAME_MAX_LEN];
+	unsigned int i;
+	int ret;
+
+	if (spec->all_ports)
+		return find_all(mirror, err);
+
+	for (i = 0; i < spec->n_ports; i++) {
+		if (is_planned_sink(spec->ports[i]))
+			return vmirror_error_set(
+				err, -EINVAL,
+				"port '%s' is the sink of a mirror; a sink is no source",
+				spec->ports[i]);
+		ret = vmirror_port_find(spec->ports[i], name, err);
+		if (ret != 0)
+			return ret;
+		if (source_find(mirror, name) != NULL)
+			return vmirror_error_set(err, -EINVAL, "port '%s' is named twice, as %s",
+						 name, spec->ports[i]);
+		ret = check_queues(spec, name, err);
+		if (ret == 0)
+			ret = source_add(mirror, name, err);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+uint16_t
+vmirror_mirror_source_mtu(const struct vmirror_mirror *mirror)
+{
+	const struct vmirror_source *source;
+	uint16_t largest = RTE_ETHER_MTU;
+	uint16_t port_id, mtu;
+
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		if (rte_eth_dev_get_port_by_name(source->name, &port_id) == 0 &&
+		    rte_eth_dev_get_mtu(port_id, &mtu) == 0)
+			largest = RTE_MAX(largest, mtu);
+	return largest;
+}
+
+void
+vmirror_mirror_read_imissed(struct vmirror_mirror *mirror)
+{
+	struct vmirror_source *source;
+	struct rte_eth_stats stats;
+	uint16_t port_id;
+
+	TAILQ_FOREACH (source, &mirror->sources, next) {
+		if (rte_eth_dev_get_port_by_name(source->name, &port_id) != 0 ||
+		    rte_eth_stats_get(port_id, &stats) != 0)
+			continue;
+		/* Somebody reset the port's counters, or it came back with new ones. */
+		if (stats.imissed < source->imissed_base)
+			source->imissed_base = 0;
+		source->imissed = stats.imissed - source->imissed_base;
+	}
+}
+
+void
+vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
+{
+	struct vmirror_source *source;
+	struct vmirror_record *record;
+
+	while ((source = TAILQ_FIRST(&mirror->sources)) != NULL) {
+		TAILQ_REMOVE(&mirror->sources, source, next);
+		free(source);
+	}
+	while ((record = TAILQ_FIRST(&mirror->records)) != NULL) {
+		TAILQ_REMOVE(&mirror->records, record, next);
+		free(record);
+	}
+}
+
+/* The record of a queue; made when it is not there. Hook lock. */
+static struct vmirror_record *
+record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool is_tx)
+{
+	struct vmirror_record *record;
+
+	TAILQ_FOREACH (record, &mirror->records, next)
+		if (record->queue == queue && record->is_tx == is_tx &&
+		    strcmp(record->port, port) == 0)
+			return record;
+
+	record = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*record), 64));
+	if (record == NULL)
+		return NULL;
+	memset(record, 0, sizeof(*record));
+	snprintf(record->port, sizeof(record->port), "%s", port);
+	record->queue = queue;
+	record->is_tx = is_tx;
+	vmirror_inline_hook_init(&record->hook, &mirror->path, &record->tally, is_tx);
+	TAILQ_INSERT_TAIL(&mirror->records, record, next);
+	return record;
+}
+
+/* Prepare the hooks of one port in one direction. Hook lock. */
+static int
+prepare_direction(struct vmirror_mirror *mirror, const char *port, uint16_t port_id, bool is_tx,
+		  struct vmirror_dispatch_change *change, struct vmirror_error *err)
+{
+	uint16_t n_queues = vmirror_port_queues(port_id, is_tx);
+	struct vmirror_record *record;
+	uint16_t queue;
+	int ret;
+
+	for (queue = 0; queue < n_queues; queue++) {
+		if (!vmirror_spec_has_queue(&mirror->spec, queue))
+			continue;
+		record = record_get(mirror, port, queue, is_tx);
+		if (record == NULL)
+			return vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", port);
+		if (record->hooked)
+			continue;
+		ret = vmirror_port_dispatcher(port_id, queue, is_tx, &record->dispatcher, err);
+		if (ret == 0 &&
+		    vmirror_dispatch_add(change, record->dispatcher, &record->hook.hook) != 0)
+			ret = vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", port);
+		if (ret != 0)
+			return ret;
+		record->port_id = port_id;
+		record->pending = true;
+	}
+	return 0;
+}
+
+static int
+prepare(struct vmirror_mirror *mirror, struct vmirror_dispatch_change *change,
+	struct vmirror_error *err)
+{
+	const struct vmirror_source *source;
+	uint16_t port_id;
+	int is_tx, ret;
+
+	TAILQ_FOREACH (source, &mirror->sources, next) {
+		if (!vmirror_port_present(source->name, &port_id))
+			continue;
+		for (is_tx = 0; is_tx <= 1; is_tx++) {
+			if (!(mirror->spec.dir & (is_tx ? VMIRROR_SPEC_TX : VMIRROR_SPEC_RX)))
+				continue;
+			ret = prepare_direction(mirror, source->name, port_id, is_tx, change, err);
+			if (ret != 0)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+int
+vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	struct vmirror_dispatch_change change = {0};
+	struct vmirror_record *record;
+	int ret = 0;
+
+	if (mirror->spec.all_ports)
+		ret = find_all(mirror, err);
+	if (ret != 0)
+		return ret;
+
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	ret = prepare(mirror, &change, err);
+	if (ret == 0)
+		vmirror_dispatch_commit(&change);
+	else
+		vmirror_dispatch_abort(&change);
+	TAILQ_FOREACH (record, &mirror->records, next) {
+		record->hooked |= record->pending && ret == 0;
+		record->pending = false;
+	}
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+	return ret;
+}
+
+/* Unhook one record by itself, waiting for memory rather than leaving it hooked. Hook lock. */
+static void
+unhook_record(struct vmirror_record *record)
+{
+	const struct timespec nap = {.tv_nsec = 1000 * 1000};
+	struct vmirror_dispatch_change change = {0};
+
+	while (vmirror_dispatch_del(&change, record->dispatcher, &record->hook.hook) != 0)
+		nanosleep(&nap, NULL);
+	vmirror_dispatch_commit(&change);
+}
+
+void
+vmirror_mirror_unhook(struct vmirror_mirror *mirror, uint16_t port_id)
+{
+	struct vmirror_dispatch_change change = {0};
+	struct vmirror_record *record;
+
+	TAILQ_FOREACH (record, &mirror->records, next) {
+		if (!record->hooked || (port_id != RTE_MAX_ETHPORTS && record->port_id != port_id))
+			continue;
+		record->hooked = false;
+		if (vmirror_dispatch_del(&change, record->dispatcher, &record->hook.hook) != 0)
+			unhook_record(record);
+	}
+	vmirror_dispatch_commit(&change);
+}

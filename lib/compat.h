@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_COMPAT_H
+#define LIB_COMPAT_H
+
+/* Differences between the DPDK versions that vmirror builds on (22.11 to 25.11), all of them. */
+
+#include <pthread.h>
+
+#include <rte_lcore.h>
+#include <rte_thread.h>
+#include <rte_version.h>
+
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 7, 0, 0)
+
+typedef rte_thread_t vmirror_thread_t;
+typedef uint32_t vmirror_thread_ret_t;
+#define VMIRROR_THREAD_RETURN 0
+
+static inline int
+vmirror_thread_create(vmirror_thread_t *thread, const char *name, rte_thread_func run, void *arg)
+{
+	return -rte_thread_create_control(thread, name, run, arg);
+}
+
+static inline void
+vmirror_thread_join(vmirror_thread_t thread)
+{
+	rte_thread_join(thread, NULL);
+}
+
+#else
+
+typedef pthread_t vmirror_thread_t;
+typedef void *vmirror_thread_ret_t;
+#define VMIRROR_THREAD_RETURN NULL
+
+static inline int
+vmirror_thread_create(vmirror_thread_t *thread, const char *name, void *(*run)(void *), void *arg)
+{
+	return rte_ctrl_thread_create(thread, name, NULL, run, arg);
+}
+
+static inline void
+vmirror_thread_join(vmirror_thread_t thread)
+{
+	pthread_join(thread, NULL);
+}
+
+#endif
+
+#endif

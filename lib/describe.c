@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Saying in a sentence what a mirror does, for vmirror_mirror_check() and whoever shows plans. */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_mempool.h>
+
+#include "lib/mirror.h"
+#include "lib/port.h"
+
+struct text {
+	char *buf;
+	size_t size;
+	size_t at;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+append(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->at, t->size - t->at, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		t->at = RTE_MIN(t->at + n, t->size - 1);
+}
+
+static void
+append_queues(struct text *t, const struct vmirror_spec *spec)
+{
+	unsigned int i;
+
+	append(t, spec->n_queues == 0 ? ", all queues" : ", queues ");
+	for (i = 0; i < spec->n_queues; i++) {
+		append(t, "%s%u", i > 0 ? "," : "", spec->queues[i].first);
+		if (spec->queues[i].last != spec->queues[i].first)
+			append(t, "-%u", spec->queues[i].last);
+	}
+}
+
+static void
+append_limits(struct text *t, const struct vmirror_spec *spec)
+{
+	if (spec->filter != NULL)
+		append(t, ", filter \"%s\"", spec->filter);
+	if (spec->snaplen != 0)
+		append(t, ", %" PRIu32 " bytes of each", spec->snaplen);
+	if (spec->count != 0)
+		append(t, ", until %" PRIu64 " packets", spec->count);
+	if (spec->duration_ms != 0)
+		append(t, ", for %" PRIu64 " ms", spec->duration_ms);
+}
+
+void
+vmirror_mirror_describe(struct vmirror_mirror *mirror, char *buf, size_t size)
+{
+	static const char *const dirs[] = {
+		[VMIRROR_SPEC_RX] = "rx",
+		[VMIRROR_SPEC_TX] = "tx",
+		[VMIRROR_SPEC_RXTX] = "rx and tx",
+	};
+	const struct vmirror_spec *spec = &mirror->spec;
+	struct text t = {.buf = buf, .size = size};
+	const struct vmirror_source *source;
+
+	append(&t, "%s of %s", dirs[spec->dir], spec->all_ports ? "all ports:" : "port");
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		append(&t, "%s %s", source == TAILQ_FIRST(&mirror->sources) ? "" : ",",
+		       source->name);
+	append_queues(&t, spec);
+	append_limits(&t, spec);
+	append(&t, " -> %s (vdev %s), mode=inline, %.1f MB of DPDK memory",
+	       mirror->sink_plan.resource, mirror->sink_plan.vdev,
+	       vmirror_mirror_memory(mirror) / 1e6);
+}
+
+unsigned int
+vmirror_mirror_hooks(struct vmirror_mirror *mirror)
+{
+	const struct vmirror_source *source;
+	unsigned int hooks = 0;
+	uint16_t port_id, queue;
+	int is_tx;
+
+	TAILQ_FOREACH (source, &mirror->sources, next) {
+		if (rte_eth_dev_get_port_by_name(source->name, &port_id) != 0)
+			continue;
+		for (is_tx = 0; is_tx <= 1; is_tx++) {
+			uint16_t n = vmirror_port_queues(port_id, is_tx);
+
+			if (!(mirror->spec.dir & (is_tx ? VMIRROR_SPEC_TX : VMIRROR_SPEC_RX)))
+				continue;
+			for (queue = 0; queue < n; queue++)
+				hooks += vmirror_spec_has_queue(&mirror->spec, queue);
+		}
+	}
+	return hooks;
+}

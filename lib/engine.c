@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The engine: starting and stopping, the control thread, and ethdev's events.
+ *
+ * The sentinel. rte_eal_cleanup() removes vdevs under whoever uses them, in the order in which
+ * they were added. So before the first sink a net_null vdev is plugged whose removal tells that
+ * the cleanup has begun: all mirrors are detached there, while every sink is still whole.
+ */
+
+#include "lib/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_log.h>
+
+#include "devargs/error.h"
+#include "lib/compat.h"
+#include "lib/dispatch.h"
+#include "lib/mirror.h"
+#include "lib/port.h"
+#include "lib/vdev.h"
+
+#define SENTINEL_NAME "net_null_vmirror_sentinel"
+
+/* How soon new queues and ports are hooked, and ends of mirrors noticed. */
+#define TICK_NS (50 * 1000 * 1000)
+
+/* How long a cleanup waits for a control operation that is under way. */
+#define CLEANUP_WAIT_S 5
+
+struct vmirror_engine vmirror_engine = {
+	.control = PTHREAD_MUTEX_INITIALIZER,
+	.hooks = PTHREAD_MUTEX_INITIALIZER,
+	.mirrors = TAILQ_HEAD_INITIALIZER(vmirror_engine.mirrors),
+};
+
+static struct {
+	vmirror_thread_t thread;
+	pthread_cond_t wake;
+	bool stop;         /* control lock */
+	uint16_t sentinel; /* RTE_MAX_ETHPORTS: none; hook lock */
+	struct vmirror_engine_opts opts;
+	int logtype;
+} self = {.sentinel = RTE_MAX_ETHPORTS};
+
+void
+vmirror_engine_notify(enum vmirror_level level, const char *fmt, ...)
+{
+	static const uint32_t levels[] = {
+		[VMIRROR_INFO] = RTE_LOG_INFO,
+		[VMIRROR_WARNING] = RTE_LOG_WARNING,
+		[VMIRROR_ERROR] = RTE_LOG_ERR,
+	};
+	char text[VMIRROR_ERROR_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (self.opts.notify != NULL)
+		self.opts.notify(self.opts.notify_arg, level, text);
+	else if (!vmirror_engine.eal_gone)
+		rte_log(levels[level], self.logtype, "vmirror: %s\n", text);
+}
+
+/*
+ * EAL is being cleaned up, on the thread that calls it. vdevs cannot be unplugged from here, and
+ * need not be: EAL does that next, and it finds them unused.
+ */
+static void
+on_cleanup(void)
+{
+	struct vmirror_mirror *mirror;
+	struct timespec deadline;
+	bool locked;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += CLEANUP_WAIT_S;
+	locked = pthread_mutex_timedlock(&vmirror_engine.control, &deadline) == 0;
+
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+		vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+	vmirror_engine.eal_gone = true;
+	self.sentinel = RTE_MAX_ETHPORTS;
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+
+	if (locked)
+		pthread_mutex_unlock(&vmirror_engine.control);
+}
+
+static int
+on_destroy(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_param)
+{
+	struct vmirror_mirror *mirror;
+
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	if (port_id == self.sentinel) {
+		pthread_mutex_unlock(&vmirror_engine.hooks);
+		on_cleanup();
+		return 0;
+	}
+	vmirror_port_goes(port_id);
+	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next) {
+		if (mirror->sink != NULL && mirror->sink->port_id == port_id) {
+			vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+			mirror->sink_gone = true;
+		} else {
+			vmirror_mirror_unhook(mirror, port_id);
+		}
+	}
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+	return 0;
+}
+
+static int
+on_new(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_param)
+{
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	vmirror_port_came(port_id);
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+	/* A port of the host's is hooked by the next tick: here it is not valid yet. */
+	vmirror_vdev_adopt(port_id);
+	return 0;
+}
+
+static vmirror_thread_ret_t
+control_thread(void *arg)
+{
+	struct vmirror_mirror *mirror;
+	struct timespec ts;
+
+	pthread_mutex_lock(&vmirror_engine.control);
+	while (!self.stop) {
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		if (!vmirror_engine.eal_gone)
+			TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+				vmirror_mirror_tick(mirror,
+						    ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec);
+		ts.tv_nsec += TICK_NS;
+		if (ts.tv_nsec >= 1000000000) {
+			ts.tv_nsec -= 1000000000;
+			ts.tv_sec++;
+		}
+		/* Without mirrors there is nothing to look after. */
+		if (TAILQ_EMPTY(&vmirror_engine.mirrors))
+			pthread_cond_wait(&self.wake, &vmirror_engine.control);
+		else
+			pthread_cond_timedwait(&self.wake, &vmirror_engine.control, &ts);
+	}
+	pthread_mutex_unlock(&vmirror_engine.control);
+	return VMIRROR_THREAD_RETURN;
+}
+
+/* The thread inherits a mask that leaves all signals to the host's threads. */
+static int
+start_thread(struct vmirror_error *err)
+{
+	pthread_condattr_t attr;
+	sigset_t all, before;
+	int ret;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&self.wake, &attr);
+	pthread_condattr_destroy(&attr);
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	self.stop = false;
+	ret = vmirror_thread_create(&self.thread, "vmirror-ctl", control_thread, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ret != 0)
+		return vmirror_error_set(err, ret, "control thread: %s", strerror(-ret));
+	return 0;
+}
+
+static void
+stop_thread(void)
+{
+	pthread_mutex_lock(&vmirror_engine.control);
+	self.stop = true;
+	pthread_cond_signal(&self.wake);
+	pthread_mutex_unlock(&vmirror_engine.control);
+	vmirror_thread_join(self.thread);
+	pthread_cond_destroy(&self.wake);
+}
+
+static int
+plug_sentinel(struct vmirror_error *err)
+{
+	uint16_t port_id;
+	int ret = vmirror_vdev_plug(SENTINEL_NAME, "", &port_id, err);
+
+	if (ret != 0)
+		return vmirror_error_prefix(err, ret, "sentinel: ");
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	self.sentinel = port_id;
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+	return 0;
+}
+
+static void
+unplug_sentinel(void)
+{
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	self.sentinel = RTE_MAX_ETHPORTS;
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+	vmirror_vdev_unplug(SENTINEL_NAME);
+}
+
+static void
+unregister_events(void)
+{
+	rte_eth_dev_callback_unregister(RTE_ETH_ALL, RTE_ETH_EVENT_NEW, on_new, NULL);
+	rte_eth_dev_callback_unregister(RTE_ETH_ALL, RTE_ETH_EVENT_DESTROY, on_destroy, NULL);
+}
+
+static int
+register_events(struct vmirror_error *err)
+{
+	int ret;
+
+	ret = rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_NEW, on_new, NULL);
+	if (ret == 0)
+		ret = rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_DESTROY, on_destroy,
+						    NULL);
+	if (ret == 0)
+		return 0;
+	unregister_events();
+	return vmirror_error_set(err, ret, "ethdev events: %s", strerror(-ret));
+}
+
+static int
+check_host(const struct vmirror_engine_opts *opts, struct vmirror_error *err)
+{
+	if (opts != NULL && opts->size < sizeof(*opts))
+		return vmirror_error_set(err, -EINVAL, "vmirror_engine_opts: size %zu is not %zu",
+					 opts->size, sizeof(*opts));
+	if (vmirror_engine.eal_gone)
+		return vmirror_error_set(err, -EPERM, "EAL has been cleaned up");
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return vmirror_error_set(err, -ENOTSUP,
+					 "a secondary process cannot mirror; use the primary one");
+	if (!vmirror_port_has_callbacks())
+		return vmirror_error_set(err, -ENOTSUP,
+					 "this DPDK has no rx/tx callbacks; build it with "
+					 "RTE_ETHDEV_RXTX_CALLBACKS");
+	return 0;
+}
+
+static int
+start_engine(struct vmirror_error *err)
+{
+	int ret;
+
+	vmirror_dispatch_init();
+	ret = vmirror_vdev_init(err);
+	if (ret != 0)
+		return ret;
+	ret = register_events(err);
+	if (ret != 0)
+		return ret;
+	ret = plug_sentinel(err);
+	if (ret != 0)
+		goto unregister;
+	ret = start_thread(err);
+	if (ret != 0)
+		goto unplug;
+	return 0;
+
+unplug:
+	unplug_sentinel();
+unregister:
+	unregister_events();
+	return ret;
+}
+
+int
+vmirror_engine_init(const struct vmirror_engine_opts *opts, struct vmirror_error *err)
+{
+	int ret;
+
+	pthread_mutex_lock(&vmirror_engine.control);
+	if (vmirror_engine.running) {
+		ret = vmirror_error_set(err, -EALREADY, "the engine runs already");
+		goto unlock;
+	}
+	ret = check_host(opts, err);
+	if (ret != 0)
+		goto unlock;
+
+	self.opts = opts != NULL ? *opts : (struct vmirror_engine_opts){.size = sizeof(*opts)};
+	self.logtype = rte_log_register_type_and_pick_level("lib.vmirror", RTE_LOG_NOTICE);
+	ret = start_engine(err);
+	vmirror_engine.running = ret == 0;
+
+unlock:
+	pthread_mutex_unlock(&vmirror_engine.control);
+	return ret;
+}
+
+void
+vmirror_engine_fini(void)
+{
+	struct vmirror_mirror *mirror;
+	bool was_running;
+
+	pthread_mutex_lock(&vmirror_engine.control);
+	was_running = vmirror_engine.running;
+	vmirror_engine.running = false;
+	while ((mirror = TAILQ_FIRST(&vmirror_engine.mirrors)) != NULL) {
+		vmirror_mirror_end(mirror, VMIRROR_ENDED, "removed");
+		pthread_mutex_lock(&vmirror_engine.hooks);
+		TAILQ_REMOVE(&vmirror_engine.mirrors, mirror, next);
+		pthread_mutex_unlock(&vmirror_engine.hooks);
+		vmirror_mirror_destroy(mirror);
+	}
+	pthread_mutex_unlock(&vmirror_engine.control);
+
+	if (!was_running)
+		return;
+	stop_thread();
+	pthread_mutex_lock(&vmirror_engine.control);
+	if (!vmirror_engine.eal_gone) {
+		unplug_sentinel();
+		unregister_events();
+	}
+	pthread_mutex_unlock(&vmirror_engine.control);
+}
+
+void
+vmirror_engine_wake(void)
+{
+	pthread_cond_signal(&self.wake);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The inline engine. Everything but the two functions at the end runs on a forwarding core,
+ * inside vmirror_dispatch_burst(): counters, no logs, no heap, no system calls but the PMD's own.
+ */
+
+#include "lib/inline.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "lib/filter.h"
+#include "lib/packet.h"
+
+/* Packets worked on at a time; what a forwarder hands over is most often 32. */
+#define CHUNK 64
+
+/* A chunk on its way: which packets matched, then their clones. */
+struct chunk {
+	uint16_t n;        /* matched packets, then clones */
+	uint8_t at[CHUNK]; /* where the matched ones stand in the burst */
+	struct rte_mbuf *out[CHUNK];
+	uint32_t kept[CHUNK]; /* bytes that the sink keeps of each */
+};
+
+static bool
+match(const struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx)
+{
+	struct vmirror_packet_tags tags;
+
+	if (path->filter == NULL)
+		return true;
+	if (!vmirror_packet_tagged(pkt, is_tx))
+		return vmirror_filter_match(path->filter, pkt);
+	vmirror_packet_tags(pkt, is_tx, &tags);
+	return vmirror_packet_match(path->filter, pkt, &tags);
+}
+
+/*
+ * The mirror's own mbuf for a packet: a clone where the bytes are as they are to be shown, a copy
+ * where snaplen cuts or a tag is put back. wire_len is the packet's length with its tags.
+ */
+static struct rte_mbuf *
+take(const struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx, uint32_t *wire_len)
+{
+	struct vmirror_packet_tags tags = {.len = 0};
+	struct rte_mbuf *own;
+
+	if (vmirror_packet_tagged(pkt, is_tx))
+		vmirror_packet_tags(pkt, is_tx, &tags);
+	*wire_len = pkt->pkt_len + tags.len;
+
+	if (tags.len > 0 || pkt->pkt_len > path->snaplen)
+		own = vmirror_packet_copy(pkt, &tags, path->snaplen, path->pool);
+	else
+		own = rte_pktmbuf_clone(pkt, path->pool);
+	/* The sink must not segment, insert or sum again what is shown as it was. */
+	if (own != NULL)
+		own->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
+	return own;
+}
+
+/* Bytes that the sink keeps of a frame that it is about to be given. */
+static uint32_t
+fit(const struct vmirror_sink_limits *limits, struct rte_mbuf *own)
+{
+	uint32_t kept = own->pkt_len;
+
+	if (limits->max_chain != 0 && own->nb_segs > 1)
+		kept = RTE_MIN(kept, limits->max_chain);
+	if (limits->claim_len != 0)
+		own->pkt_len = RTE_MIN(own->pkt_len, limits->claim_len);
+	return kept;
+}
+
+/*
+ * Replace the matched packets by clones, up to the budget. The burst is seen as far as the packet
+ * with which the budget ran out.
+ */
+static void
+take_all(struct vmirror_inline *path, struct rte_mbuf *const *pkts, bool is_tx, struct chunk *c,
+	 struct vmirror_tally *t)
+{
+	uint16_t matched = c->n;
+	uint16_t i;
+
+	c->n = 0;
+	for (i = 0; i < matched && path->budget > 0; i++) {
+		uint32_t wire_len;
+		struct rte_mbuf *own;
+
+		own = take(path, pkts[c->at[i]], is_tx, &wire_len);
+		if (own == NULL) {
+			t->no_room++;
+			continue;
+		}
+		path->budget--;
+		t->captured++;
+		t->bytes += wire_len;
+		if (path->limits.max_frame != 0 && own->pkt_len > path->limits.max_frame) {
+			rte_pktmbuf_free(own);
+			t->rejected++;
+			continue;
+		}
+		c->kept[c->n] = fit(&path->limits, own);
+		t->truncated += c->kept[c->n] < wire_len;
+		c->out[c->n++] = own;
+	}
+	if (path->budget == 0) {
+		__atomic_store_n(&path->gate, VMIRROR_GATE_ENDED, __ATOMIC_RELAXED);
+		t->seen = i == 0 ? 0 : c->at[i - 1] + 1;
+	}
+	t->filtered = t->seen - i;
+}
+
+/*
+ * Hand clones to the vdev. A driver may stop at one frame and still want the next, so a refused
+ * one is dropped and the rest is offered again; two refusals in a row mean that it wants none.
+ */
+static void
+deliver(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
+{
+	unsigned int refusals = 0;
+	uint16_t at = 0;
+
+	while (at < c->n && refusals < 2) {
+		uint16_t sent = rte_eth_tx_burst(path->sink_port, 0, c->out + at, c->n - at);
+		uint16_t end = at + sent;
+
+		refusals = sent == 0 ? refusals + 1 : 0;
+		for (; at < end; at++) {
+			t->accepted++;
+			path->fed.accepted_bytes += c->kept[at];
+		}
+		if (at < c->n) {
+			rte_pktmbuf_free(c->out[at++]);
+			t->rejected++;
+		}
+	}
+	t->rejected += c->n - at;
+	for (; at < c->n; at++)
+		rte_pktmbuf_free(c->out[at]);
+}
+
+static void
+run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t n)
+{
+	struct vmirror_inline *path = h->path;
+	struct vmirror_tally t = {.seen = n};
+	struct chunk c = {.n = 0};
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		if (match(path, pkts[i], h->is_tx))
+			c.at[c.n++] = i;
+
+	if (c.n == 0) {
+		t.filtered = n;
+	} else if (__atomic_load_n(&path->gate, __ATOMIC_RELAXED) == VMIRROR_GATE_SINK_FAILED) {
+		t.filtered = n - c.n;
+		t.captured = c.n;
+		t.rejected = c.n;
+	} else {
+		pthread_spin_lock(&path->lock);
+		take_all(path, pkts, h->is_tx, &c, &t);
+		deliver(path, &c, &t);
+		path->fed.accepted_pkts += t.accepted;
+		path->fed.rejected_pkts += t.rejected;
+		/* Under the lock, so that the tallies of all queues agree with fed. */
+		vmirror_tally_add(h->tally, &t);
+		pthread_spin_unlock(&path->lock);
+		return;
+	}
+	vmirror_tally_add(h->tally, &t);
+}
+
+static void
+inline_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint16_t n_pkts)
+{
+	struct vmirror_inline_hook *h = (struct vmirror_inline_hook *)hook;
+	uint16_t at, n;
+
+	for (at = 0; at < n_pkts; at += n) {
+		if (__atomic_load_n(&h->path->gate, __ATOMIC_RELAXED) == VMIRROR_GATE_ENDED)
+			return;
+		n = RTE_MIN(n_pkts - at, CHUNK);
+		run_chunk(h, pkts + at, n);
+	}
+}
+
+void
+vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_inline *path,
+			 struct vmirror_tally *tally, bool is_tx)
+{
+	*hook = (struct vmirror_inline_hook){
+		.hook = {.run = inline_run},
+		.path = path,
+		.tally = tally,
+		.is_tx = is_tx,
+	};
+}
+
+void
+vmirror_inline_close_gate(struct vmirror_inline *path, enum vmirror_inline_gate gate)
+{
+	/* The lock orders this with a core that is just using up the budget. */
+	pthread_spin_lock(&path->lock);
+	if (gate > path->gate)
+		__atomic_store_n(&path->gate, gate, __ATOMIC_RELAXED);
+	pthread_spin_unlock(&path->lock);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_INLINE_H
+#define LIB_INLINE_H
+
+/*
+ * mode=inline: the forwarding core itself clones the packet from the mirror's mempool and hands
+ * the clone to the sink's vdev. Simple, in order, exact in time, and as slow as the vdev's PMD.
+ *
+ * A vdev's tx queue serves one core at a time. Cores that meet at one sink take turns at a lock,
+ * which also covers the mempool (a plain single-producer, single-consumer ring) and the count.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/dispatch.h"
+#include "lib/sink.h"
+#include "lib/tally.h"
+
+struct rte_mempool;
+struct vmirror_filter;
+
+enum vmirror_inline_gate {
+	VMIRROR_GATE_OPEN,
+	VMIRROR_GATE_SINK_FAILED, /**< packets are counted as rejected and the sink is left alone */
+	VMIRROR_GATE_ENDED,       /**< packets are not looked at any more */
+};
+
+/** What the hooks of one mirror share. The first part is fixed before the first hook runs. */
+struct vmirror_inline {
+	const struct vmirror_filter *filter; /**< NULL: every packet */
+	struct rte_mempool *pool;
+	uint32_t snaplen; /**< UINT32_MAX: all */
+	uint16_t sink_port;
+	struct vmirror_sink_limits limits;
+
+	enum vmirror_inline_gate gate; /**< control and cores write, cores read */
+
+	pthread_spinlock_t lock __attribute__((aligned(64)));
+	uint64_t budget;                  /**< packets left to capture; under the lock */
+	struct vmirror_sink_progress fed; /**< under the lock */
+};
+
+/** One hook: this mirror on one queue of one port in one direction. */
+struct vmirror_inline_hook {
+	struct vmirror_dispatch_hook hook;
+	struct vmirror_inline *path;
+	struct vmirror_tally *tally;
+	bool is_tx;
+};
+
+void
+vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_inline *path,
+			 struct vmirror_tally *tally, bool is_tx);
+
+/** Close the gate further; opens nothing. Control side, while cores run. */
+void
+vmirror_inline_close_gate(struct vmirror_inline *path, enum vmirror_inline_gate gate);
+
+#endif

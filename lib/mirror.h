@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_MIRROR_H
+#define LIB_MIRROR_H
+
+/*
+ * A mirror: a spec brought to life. Its control side; the packets' side is inline.[ch].
+ *
+ * The life of one is in mirror.c, what ties it to ports in attach.c:
+ *
+ *     create   names, sources, filter and mempool; nothing that can be seen from outside
+ *     start    the sink is plugged and the hooks are attached, or neither
+ *     tick     now and then: new queues and ports, count, duration, the sink's health
+ *     end      detached, the sink flushed and unplugged; the counters stay
+ *     destroy
+ *
+ * Every function here is called under the control lock, but those that say otherwise.
+ */
+
+#include <sys/queue.h>
+
+#include <rte_ethdev.h>
+
+#include "devargs/spec.h"
+#include "lib/inline.h"
+#include "lib/sink.h"
+#include "vmirror.h"
+
+/** One queue of one port in one direction, hooked or not: counters outlive their hook. */
+struct vmirror_record {
+	TAILQ_ENTRY(vmirror_record) next;
+	char port[RTE_ETH_NAME_MAX_LEN];
+	uint16_t queue;
+	bool is_tx;
+
+	bool hooked;  /**< hook lock, as the next three */
+	bool pending; /**< is being hooked */
+	uint16_t port_id;
+	struct vmirror_dispatcher *dispatcher;
+
+	struct vmirror_inline_hook hook;
+	uint64_t well; /**< packets accepted when the sink was last seen well */
+	uint64_t well_candidate;
+	struct vmirror_tally tally __attribute__((aligned(64)));
+};
+
+TAILQ_HEAD(vmirror_record_list, vmirror_record);
+
+/** A port that the mirror was asked to show. */
+struct vmirror_source {
+	TAILQ_ENTRY(vmirror_source) next;
+	char name[RTE_ETH_NAME_MAX_LEN];
+	uint64_t imissed_base; /**< the port's own counter when it was first seen */
+	uint64_t imissed;      /**< since then */
+};
+
+TAILQ_HEAD(vmirror_source_list, vmirror_source);
+
+struct vmirror_mirror {
+	TAILQ_ENTRY(vmirror_mirror) next;
+	struct vmirror_spec spec; /**< name filled in */
+	char pool_name[32];
+
+	enum vmirror_state state;
+	char reason[VMIRROR_SINK_REASON_SIZE];
+	uint64_t deadline_ns; /**< CLOCK_MONOTONIC; 0: none */
+
+	struct vmirror_source_list sources;
+	struct vmirror_record_list records;
+
+	struct vmirror_filter *filter;
+	struct vmirror_inline path;
+	struct vmirror_sink_plan sink_plan;
+	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
+	bool sink_gone;            /**< somebody else removed the vdev; hook lock */
+	unsigned int sync_errors;  /**< so that an error which repeats is told once */
+};
+
+/** Parse and prepare. @return 0, or -errno with err set */
+int
+vmirror_mirror_create(struct vmirror_mirror **mirror, const char *text, struct vmirror_error *err);
+
+/** Plug the sink and attach, or neither. The mirror is in the engine's list. */
+int
+vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err);
+
+/** Free one that has ended or never started, and is in no list. Takes NULL. */
+void
+vmirror_mirror_destroy(struct vmirror_mirror *mirror);
+
+/** Fill in the sources from the spec: ports that exist, none of them a sink. attach.c */
+int
+vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error *err);
+
+/** Largest MTU of the sources that are there. attach.c */
+uint16_t
+vmirror_mirror_source_mtu(const struct vmirror_mirror *mirror);
+
+/** Bring the sources' imissed up to date. attach.c */
+void
+vmirror_mirror_read_imissed(struct vmirror_mirror *mirror);
+
+/** Free sources and records. attach.c */
+void
+vmirror_mirror_forget_sources(struct vmirror_mirror *mirror);
+
+/** Hook what is to be hooked and is not yet: all of it, or on failure nothing more. */
+int
+vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err);
+
+/**
+ * Unhook; on return no core is inside. Hook lock only.
+ *
+ * @param port_id  RTE_MAX_ETHPORTS: from all ports
+ */
+void
+vmirror_mirror_unhook(struct vmirror_mirror *mirror, uint16_t port_id);
+
+/** Detach, flush and unplug the sink; keep the counters. */
+void
+vmirror_mirror_end(struct vmirror_mirror *mirror, enum vmirror_state state, const char *reason);
+
+/** Look after a mirror. */
+void
+vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now_ns);
+
+/** Bytes of DPDK's memory that the mirror takes. */
+uint64_t
+vmirror_mirror_memory(const struct vmirror_mirror *mirror);
+
+/** Hooks that the mirror has or, before it is started, would have. */
+unsigned int
+vmirror_mirror_hooks(struct vmirror_mirror *mirror);
+
+/** A sentence on what the mirror does. */
+void
+vmirror_mirror_describe(struct vmirror_mirror *mirror, char *buf, size_t size);
+
+#endif

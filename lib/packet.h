@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_PACKET_H
+#define LIB_PACKET_H
+
+/*
+ * A packet as it stood, or will stand, on the wire: with the VLAN tags that the port stripped, or
+ * will insert, back in place.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#include "lib/filter.h"
+
+/** Two tags at the most. */
+#define VMIRROR_TAGS_SIZE 8
+
+/** The tags that stand beside a packet's bytes, in wire order. */
+struct vmirror_packet_tags {
+	uint8_t bytes[VMIRROR_TAGS_SIZE];
+	uint8_t len; /* 0, 4 or 8 */
+};
+
+#define VMIRROR_RX_TAGGED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
+#define VMIRROR_TX_TAGGED (RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_QINQ)
+
+/** Whether tags stand beside the packet; most often not. */
+static inline bool
+vmirror_packet_tagged(const struct rte_mbuf *pkt, bool is_tx)
+{
+	return (pkt->ol_flags & (is_tx ? VMIRROR_TX_TAGGED : VMIRROR_RX_TAGGED)) != 0 &&
+	       pkt->data_len >= 2 * RTE_ETHER_ADDR_LEN;
+}
+
+/** The tags of a packet for which vmirror_packet_tagged() holds. */
+void
+vmirror_packet_tags(const struct rte_mbuf *pkt, bool is_tx, struct vmirror_packet_tags *tags);
+
+/** Run a filter on a packet with its tags in place, without copying the packet. */
+bool
+vmirror_packet_match(const struct vmirror_filter *filter, struct rte_mbuf *pkt,
+		     const struct vmirror_packet_tags *tags);
+
+/**
+ * A copy of at most snaplen bytes of a packet, tags in place.
+ *
+ * @return NULL when the pool has too few mbufs
+ */
+struct rte_mbuf *
+vmirror_packet_copy(const struct rte_mbuf *pkt, const struct vmirror_packet_tags *tags,
+		    uint32_t snaplen, struct rte_mempool *pool);
+
+#endif

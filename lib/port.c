@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Between ethdev and the dispatchers. ethdev's callbacks are added here, once each, and never
+ * removed: they survive their port, and fire again for whatever port takes the same number, so a
+ * dispatcher belongs to a number and is emptied (mirror.c) when the port behind it goes.
+ */
+
+#include "lib/port.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+
+#include "devargs/error.h"
+#include "devargs/nearest.h"
+#include "lib/vdev.h"
+
+/* Never freed: the callbacks point there as long as the process lives. */
+static struct vmirror_dispatcher *dispatchers[RTE_MAX_ETHPORTS][2][RTE_MAX_QUEUES_PER_PORT];
+
+/* Between EVENT_DESTROY and the next EVENT_NEW ethdev may still call the port valid. */
+static bool going[RTE_MAX_ETHPORTS];
+
+static uint16_t
+on_rx(uint16_t port_id, uint16_t queue, struct rte_mbuf *pkts[], uint16_t n_pkts, uint16_t max_pkts,
+      void *arg)
+{
+	vmirror_dispatch_burst(arg, pkts, n_pkts);
+	return n_pkts;
+}
+
+static uint16_t
+on_tx(uint16_t port_id, uint16_t queue, struct rte_mbuf *pkts[], uint16_t n_pkts, void *arg)
+{
+	vmirror_dispatch_burst(arg, pkts, n_pkts);
+	return n_pkts;
+}
+
+static int
+not_found(const char *word, struct vmirror_error *err)
+{
+	char names[RTE_MAX_ETHPORTS][RTE_ETH_NAME_MAX_LEN];
+	const char *known[RTE_MAX_ETHPORTS + 1];
+	unsigned int n = 0;
+	char hint[320];
+	uint16_t port_id;
+
+	RTE_ETH_FOREACH_DEV (port_id) {
+		if (rte_eth_dev_get_name_by_port(port_id, names[n]) == 0) {
+			known[n] = names[n];
+			n++;
+		}
+	}
+	known[n] = NULL;
+	if (n == 0)
+		return vmirror_error_set(err, -ENODEV, "port '%s' does not exist; there are none",
+					 word);
+	return vmirror_error_set(err, -ENODEV, "port '%s' does not exist; there are: %s", word,
+				 vmirror_nearest_hint(hint, sizeof(hint), word, known));
+}
+
+int
+vmirror_port_find(const char *word, char name[RTE_ETH_NAME_MAX_LEN], struct vmirror_error *err)
+{
+	uint16_t port_id = RTE_MAX_ETHPORTS;
+	char *end;
+
+	if (isdigit((unsigned char)word[0])) {
+		unsigned long number = strtoul(word, &end, 10);
+
+		if (*end == '\0' && number < RTE_MAX_ETHPORTS)
+			port_id = number;
+	}
+	if (!rte_eth_dev_is_valid_port(port_id) &&
+	    rte_eth_dev_get_port_by_name(word, &port_id) != 0)
+		return not_found(word, err);
+	if (rte_eth_dev_get_name_by_port(port_id, name) != 0)
+		return not_found(word, err);
+	if (vmirror_vdev_is_own(port_id))
+		return vmirror_error_set(err, -EINVAL,
+					 "port '%s' is the sink of a mirror; a sink is no source",
+					 word);
+	return 0;
+}
+
+bool
+vmirror_port_present(const char *name, uint16_t *port_id)
+{
+	return rte_eth_dev_get_port_by_name(name, port_id) == 0 && !going[*port_id];
+}
+
+uint16_t
+vmirror_port_queues(uint16_t port_id, bool is_tx)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port_id, &info) != 0)
+		return 0;
+	return is_tx ? info.nb_tx_queues : info.nb_rx_queues;
+}
+
+bool
+vmirror_port_has_callbacks(void)
+{
+	/*
+	 * The library's build, not ours, decides. Without callbacks it says ENOTSUP before it
+	 * looks at the port; with them it finds that this one is none.
+	 */
+	return rte_eth_add_rx_callback(RTE_MAX_ETHPORTS, 0, on_rx, NULL) == NULL &&
+	       rte_errno != ENOTSUP;
+}
+
+static int
+install(struct vmirror_dispatcher *d, uint16_t port_id, uint16_t queue, bool is_tx,
+	struct vmirror_error *err)
+{
+	const void *callback;
+
+	/* As near to the wire as ethdev lets us: the first on rx, the last so far on tx. */
+	if (is_tx)
+		callback = rte_eth_add_tx_callback(port_id, queue, on_tx, d);
+	else
+		callback = rte_eth_add_first_rx_callback(port_id, queue, on_rx, d);
+	if (callback == NULL)
+		return vmirror_error_set(err, -rte_errno, "port %u: no callback on %s queue %u: %s",
+					 port_id, is_tx ? "tx" : "rx", queue,
+					 rte_strerror(rte_errno));
+	d->installed = true;
+	return 0;
+}
+
+/* Several cores may transmit on one queue where the port offers that and the host took it up. */
+static bool
+is_shared(uint16_t port_id, bool is_tx)
+{
+	struct rte_eth_conf conf;
+
+	return is_tx && rte_eth_dev_conf_get(port_id, &conf) == 0 &&
+	       (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MT_LOCKFREE) != 0;
+}
+
+int
+vmirror_port_dispatcher(uint16_t port_id, uint16_t queue, bool is_tx, struct vmirror_dispatcher **d,
+			struct vmirror_error *err)
+{
+	struct vmirror_dispatcher **slot = &dispatchers[port_id][is_tx][queue];
+
+	if (*slot == NULL) {
+		*slot = vmirror_dispatcher_create();
+		if (*slot == NULL)
+			return vmirror_error_set(err, -ENOMEM, "port %u: out of memory", port_id);
+	}
+	*d = *slot;
+	if ((*d)->hooks == NULL)
+		__atomic_store_n(&(*d)->shared, is_shared(port_id, is_tx), __ATOMIC_RELAXED);
+	return (*d)->installed ? 0 : install(*d, port_id, queue, is_tx, err);
+}
+
+void
+vmirror_port_came(uint16_t port_id)
+{
+	going[port_id] = false;
+}
+
+void
+vmirror_port_goes(uint16_t port_id)
+{
+	going[port_id] = true;
+}

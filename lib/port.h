@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_PORT_H
+#define LIB_PORT_H
+
+/*
+ * The ports of the process as sources: finding them, knowing which are going away, and the one
+ * permanent callback per queue and direction.
+ *
+ * Locks: what is said to need the hook lock needs engine.h's; the rest needs none.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+
+#include "lib/dispatch.h"
+#include "vmirror_error.h"
+
+/**
+ * Find a port by what a person calls it.
+ *
+ * @param word  device name or number
+ * @param name  receives the device name
+ * @return      0; -ENODEV with err naming the ports that there are
+ */
+int
+vmirror_port_find(const char *word, char name[RTE_ETH_NAME_MAX_LEN], struct vmirror_error *err);
+
+/** A port by its device name, if it is there and not going away. Hook lock. */
+bool
+vmirror_port_present(const char *name, uint16_t *port_id);
+
+/** Queues that a port has in one direction now. */
+uint16_t
+vmirror_port_queues(uint16_t port_id, bool is_tx);
+
+/**
+ * The dispatcher of a queue, its callback installed. Hook lock.
+ *
+ * @return 0; -ENOMEM; -ENOTSUP on a DPDK without callbacks; -EINVAL when the queue is not there
+ *         or cannot have one (hairpin); err set
+ */
+int
+vmirror_port_dispatcher(uint16_t port_id, uint16_t queue, bool is_tx, struct vmirror_dispatcher **d,
+			struct vmirror_error *err);
+
+/** Whether this DPDK runs rx and tx callbacks at all. */
+bool
+vmirror_port_has_callbacks(void);
+
+/** What ethdev's events told of a port. Hook lock. */
+void
+vmirror_port_came(uint16_t port_id);
+
+void
+vmirror_port_goes(uint16_t port_id);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_SINK_H
+#define LIB_SINK_H
+
+/*
+ * Sinks: where a mirror's packets go. A sink is a vdev port that this library plugs, owns and
+ * feeds. What differs from driver to driver is a table of operations, one file in drivers/ each
+ * and a line in drivers/table.c.
+ *
+ * The life of a sink, and what runs after each failure:
+ *
+ *     check    looks only: arguments, file system, interfaces          nothing to undo
+ *     open     makes what must exist before the vdev (a file)          fails: undoes its own work
+ *       plug the vdev, configure one tx queue                          fails: unplug, close(ABORT)
+ *     setup    vdev configured and not started (MTU, silence)          fails: unplug, close(ABORT)
+ *       queues set up, vdev started                                    fails: unplug, close(ABORT)
+ *     health   now and then, while packets flow on other cores
+ *       no core feeds it any more; vdev stopped and unplugged
+ *     close    DONE or FAILED
+ *
+ * All of it runs on the control side, one call at a time (the engine's control lock); packets go
+ * to the vdev behind its back (inline.c). Operations that a driver has no use for are NULL, but
+ * check. None prints, exits or keeps a pointer to the spec.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "devargs/error.h"
+#include "devargs/spec.h"
+
+struct rte_mempool;
+
+/** Bytes of the text that names what a sink uses alone, as "interface mon0". */
+#define VMIRROR_SINK_RESOURCE_SIZE 320
+
+/** Bytes of a sentence on a sink's health. */
+#define VMIRROR_SINK_REASON_SIZE 256
+
+/** What a driver does with frames; zero means no limit. Read by the forwarding cores. */
+struct vmirror_sink_limits {
+	uint32_t
+		max_frame; /**< a longer frame is not passed to the driver, and counts as rejected */
+	uint32_t max_chain; /**< of a segmented frame, the driver keeps so many bytes */
+	/**
+	 * The driver compares pkt_len with its MTU and then sends the segments whole: a longer
+	 * frame passes when its pkt_len says so much.
+	 */
+	uint32_t claim_len;
+};
+
+/** What a sink has been fed so far; consistent with itself. */
+struct vmirror_sink_progress {
+	uint64_t accepted_pkts;
+	uint64_t accepted_bytes; /**< bytes kept of them, max_chain considered */
+	uint64_t rejected_pkts;
+};
+
+/** What a sink must be ready for. */
+struct vmirror_sink_needs {
+	uint16_t mtu;             /**< largest of the sources' */
+	struct rte_mempool *pool; /**< the mirror's */
+	int socket;               /**< NUMA node of memory */
+};
+
+enum vmirror_sink_health {
+	VMIRROR_SINK_WELL,
+	VMIRROR_SINK_AILS,   /**< refuses packets and may recover */
+	VMIRROR_SINK_FAILED, /**< is to be fed no more */
+};
+
+enum vmirror_sink_end {
+	VMIRROR_SINK_ABORT, /**< it never ran: leave nothing behind */
+	VMIRROR_SINK_DONE,
+};
+
+struct vmirror_sink;
+
+struct vmirror_sink_ops {
+	const char *driver;      /**< the PMD's name, which the vdev's name begins with */
+	const char *example;     /**< a right sink=[…], for errors */
+	const char *const *keys; /**< devargs keys that are passed on, NULL-terminated */
+	uint16_t n_rxq;          /**< rx queues that the PMD wants set up, never polled */
+
+	/** Names in resource what no other sink may use. @return 0, or -errno with err set */
+	int (*check)(const struct vmirror_spec_sink *spec,
+		     char resource[VMIRROR_SINK_RESOURCE_SIZE], struct vmirror_error *err);
+
+	/** Sets sink->priv and limits; writes the vdev's devargs. */
+	int (*open)(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *devargs,
+		    size_t size, struct vmirror_error *err);
+
+	int (*setup)(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
+		     struct vmirror_error *err);
+
+	/** With a sentence in reason unless all is well. */
+	enum vmirror_sink_health (*health)(struct vmirror_sink *sink,
+					   const struct vmirror_sink_progress *progress,
+					   char reason[VMIRROR_SINK_REASON_SIZE]);
+
+	void (*close)(struct vmirror_sink *sink, enum vmirror_sink_end end);
+};
+
+struct vmirror_sink {
+	const struct vmirror_sink_ops *ops;
+	struct vmirror_sink_limits limits;
+	char vdev[64];
+	char resource[VMIRROR_SINK_RESOURCE_SIZE];
+	uint16_t port_id;
+	void *priv; /**< the driver's */
+};
+
+/** NULL-terminated; defined in drivers/table.c. */
+extern const struct vmirror_sink_ops *const vmirror_sinks[];
+
+/** What check() finds out about a sink spec. */
+struct vmirror_sink_plan {
+	const struct vmirror_sink_ops *ops;
+	char vdev[64];
+	char resource[VMIRROR_SINK_RESOURCE_SIZE];
+};
+
+/**
+ * Check a sink spec against the table, the system and the ports that exist.
+ *
+ * @param mirror  name of the mirror, which names the vdev when the spec gives a bare driver
+ * @return        0; -EINVAL, -EEXIST, -ENOENT, … with err set
+ */
+int
+vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror,
+		   struct vmirror_sink_plan *plan, struct vmirror_error *err);
+
+/** Make and start a sink from a plan. @return 0, or -errno with err set and nothing left behind */
+int
+vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *spec,
+		    const struct vmirror_sink_plan *plan, const struct vmirror_sink_needs *needs,
+		    struct vmirror_error *err);
+
+/**
+ * Stop, unplug, close, free. No core may be feeding it. Takes NULL.
+ *
+ * @param end        ABORT: leave nothing behind
+ * @param vdev_gone  EAL has removed the vdev already
+ */
+void
+vmirror_sink_destroy(struct vmirror_sink *sink, enum vmirror_sink_end end, bool vdev_gone);
+
+/** Helper for drivers: write "key=value,…" of the spec's arguments, leaving out one key. */
+int
+vmirror_sink_devargs(const struct vmirror_spec_sink *spec, const char *but, char *buf, size_t size,
+		     struct vmirror_error *err);
+
+#endif

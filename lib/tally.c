@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Counting on the core (inline.c), reading and adding up on the control side (mirror.c). */
+
+#include "lib/tally.h"
+
+#include <stddef.h>
+
+static void
+add(uint64_t *counter, uint64_t n)
+{
+	if (n > 0)
+		__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n,
+				 __ATOMIC_RELEASE);
+}
+
+void
+vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst)
+{
+	add(&tally->seen, burst->seen);
+	add(&tally->filtered, burst->filtered);
+	add(&tally->no_room, burst->no_room);
+	add(&tally->captured, burst->captured);
+	add(&tally->bytes, burst->bytes);
+	add(&tally->truncated, burst->truncated);
+	add(&tally->accepted, burst->accepted);
+	add(&tally->rejected, burst->rejected);
+}
+
+void
+vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
+{
+	out->rejected = __atomic_load_n(&tally->rejected, __ATOMIC_ACQUIRE);
+	out->accepted = __atomic_load_n(&tally->accepted, __ATOMIC_ACQUIRE);
+	out->truncated = __atomic_load_n(&tally->truncated, __ATOMIC_ACQUIRE);
+	out->bytes = __atomic_load_n(&tally->bytes, __ATOMIC_ACQUIRE);
+	out->captured = __atomic_load_n(&tally->captured, __ATOMIC_ACQUIRE);
+	out->no_room = __atomic_load_n(&tally->no_room, __ATOMIC_ACQUIRE);
+	out->filtered = __atomic_load_n(&tally->filtered, __ATOMIC_ACQUIRE);
+	out->seen = __atomic_load_n(&tally->seen, __ATOMIC_ACQUIRE);
+}
+
+void
+vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful,
+		       struct vmirror_counters *out)
+{
+	*out = (struct vmirror_counters){
+		.seen = tally->seen,
+		.filtered = tally->filtered,
+		.captured = tally->captured,
+		.no_room = tally->no_room,
+		.delivered = tally->accepted - doubtful,
+		.sink_rejected = tally->rejected,
+		.unknown = doubtful,
+		.in_flight = tally->captured - tally->accepted - tally->rejected,
+		.truncated = tally->truncated,
+		.captured_bytes = tally->bytes,
+	};
+}
+
+void
+vmirror_counters_sum(struct vmirror_counters *sum, const struct vmirror_counters *c)
+{
+	/* Nothing but counters of one type stands in the struct. */
+	const uint64_t *from = (const uint64_t *)c;
+	uint64_t *to = (uint64_t *)sum;
+	size_t i;
+
+	for (i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
