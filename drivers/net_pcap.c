@@ -86,12 +86,13 @@ check_file(const char *path, const char *dir, struct vmirror_error *err)
 }
 
 static int
-pcap_check(const struct vmirror_spec_sink *spec, char resource[VMIRROR_SINK_RESOURCE_SIZE],
+pcap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	   struct vmirror_error *err)
 {
 	const char *path = tx_pcap(spec);
 	char for_dir[PATH_MAX], for_base[PATH_MAX], real[PATH_MAX];
 	const char *dir;
+	struct stat st;
 	int ret;
 
 	if (path == NULL)
@@ -108,9 +109,11 @@ pcap_check(const struct vmirror_spec_sink *spec, char resource[VMIRROR_SINK_RESO
 	if (ret != 0)
 		return ret;
 
+	/* /dev/null is nobody's. */
+	plan->shareable = stat(path, &st) == 0 && S_ISCHR(st.st_mode);
 	if (realpath(dir, real) == NULL)
 		strcpy(real, dir);
-	snprintf(resource, VMIRROR_SINK_RESOURCE_SIZE, "file %.200s/%.100s",
+	snprintf(plan->resource, sizeof(plan->resource), "file %.200s/%.100s",
 		 strcmp(real, "/") == 0 ? "" : real, basename(for_base));
 	return 0;
 }

@@ -44,7 +44,7 @@ valid_iface(const char *iface)
 }
 
 static int
-tap_check(const struct vmirror_spec_sink *spec, char resource[VMIRROR_SINK_RESOURCE_SIZE],
+tap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	  struct vmirror_error *err)
 {
 	const char *iface = vmirror_spec_sink_arg(spec, "iface");
@@ -66,7 +66,7 @@ tap_check(const struct vmirror_spec_sink *spec, char resource[VMIRROR_SINK_RESOU
 					 "sink net_tap: interface '%s' exists already; choose "
 					 "another name",
 					 iface);
-	snprintf(resource, VMIRROR_SINK_RESOURCE_SIZE, "interface %s", iface);
+	snprintf(plan->resource, sizeof(plan->resource), "interface %s", iface);
 	return 0;
 }
 

@@ -73,7 +73,7 @@ check_resources(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 			return vmirror_error_set(err, -EEXIST,
 						 "sink: vdev '%s' is the sink of mirror '%s'",
 						 plan->vdev, other->spec.name);
-		if (strcmp(other->sink_plan.resource, plan->resource) == 0)
+		if (!plan->shareable && strcmp(other->sink_plan.resource, plan->resource) == 0)
 			return vmirror_error_set(err, -EEXIST, "sink: %s is in use by mirror '%s'",
 						 plan->resource, other->spec.name);
 	}

@@ -101,7 +101,7 @@ vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror,
 			"sink: vdev '%s' exists already, as port %u; give the sink "
 			"a name of its own, as in sink=[%s_%s,…]",
 			plan->vdev, port_id, plan->ops->driver, mirror);
-	return plan->ops->check(spec, plan->resource, err);
+	return plan->ops->check(spec, plan, err);
 }
 
 static int

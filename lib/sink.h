@@ -32,7 +32,7 @@
 
 struct rte_mempool;
 
-/** Bytes of the text that names what a sink uses alone, as "interface mon0". */
+/** Bytes of the text that names what a sink writes to, as "interface mon0". */
 #define VMIRROR_SINK_RESOURCE_SIZE 320
 
 /** Bytes of a sentence on a sink's health. */
@@ -76,6 +76,7 @@ enum vmirror_sink_end {
 };
 
 struct vmirror_sink;
+struct vmirror_sink_plan;
 
 struct vmirror_sink_ops {
 	const char *driver;      /**< the PMD's name, which the vdev's name begins with */
@@ -83,9 +84,9 @@ struct vmirror_sink_ops {
 	const char *const *keys; /**< devargs keys that are passed on, NULL-terminated */
 	uint16_t n_rxq;          /**< rx queues that the PMD wants set up, never polled */
 
-	/** Names in resource what no other sink may use. @return 0, or -errno with err set */
-	int (*check)(const struct vmirror_spec_sink *spec,
-		     char resource[VMIRROR_SINK_RESOURCE_SIZE], struct vmirror_error *err);
+	/** Fills in the plan's resource. @return 0, or -errno with err set */
+	int (*check)(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
+		     struct vmirror_error *err);
 
 	/** Sets sink->priv and limits; writes the vdev's devargs. */
 	int (*open)(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *devargs,
@@ -119,6 +120,7 @@ struct vmirror_sink_plan {
 	const struct vmirror_sink_ops *ops;
 	char vdev[64];
 	char resource[VMIRROR_SINK_RESOURCE_SIZE];
+	bool shareable; /**< other sinks may use the resource as well */
 };
 
 /**
