@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The housekeeping thread: waits for signals and for the clock, tells the lcores to stop, and has
+ * the counters printed (report.c). Its affinity is that of the process before EAL pinned the main
+ * thread, so that it does not sit on a polling core by force.
+ */
+
+#include "control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#include "devargs/error.h"
+
+#include "say.h"
+
+/*
+ * A second Ctrl-C within this time is taken for the first: timeout(1) sends its signal to its child
+ * and then to the group that the child is in.
+ */
+#define ONE_SIGNAL_MS 500
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void
+take_signal(struct control *control)
+{
+	struct signalfd_siginfo info;
+
+	if (read(control->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (control->signal_ms == 0) {
+		control->signal_ms = now_ms();
+		say("SIG%s, ending", sigabbrev_np((int)info.ssi_signo));
+		atomic_store(&control->stop, true);
+	} else if (info.ssi_signo == SIGINT && now_ms() - control->signal_ms > ONE_SIGNAL_MS) {
+		say("SIGINT again, exiting at once; sinks may be incomplete");
+		_exit(128 + SIGINT);
+	}
+}
+
+/* Does what is due. Returns how long there is nothing to do, in ms; -1: for ever. */
+static int
+run_clocks(struct control *control)
+{
+	uint64_t now = now_ms(), next = UINT64_MAX;
+
+	if (control->phase != CONTROL_RUNNING || atomic_load(&control->stop))
+		return -1;
+	if (control->end_ms != 0 && now >= control->end_ms) {
+		atomic_store(&control->stop, true);
+		return -1;
+	}
+	if (control->stats_ms != 0 && now >= control->next_ms) {
+		control->tick(control->tick_arg);
+		control->next_ms += control->stats_ms;
+		if (control->next_ms <= now)
+			control->next_ms = now + control->stats_ms;
+	}
+	if (control->stats_ms != 0)
+		next = control->next_ms;
+	if (control->end_ms != 0 && control->end_ms < next)
+		next = control->end_ms;
+	if (next == UINT64_MAX)
+		return -1;
+	now = now_ms();
+	if (next <= now)
+		return 0;
+	/* poll() counts in int: a far end is waited for in pieces. */
+	return next - now > 1000000 ? 1000000 : (int)(next - now);
+}
+
+static void *
+housekeeping(void *arg)
+{
+	struct control *control = arg;
+	struct pollfd fds[2] = {
+		{.fd = control->signal_fd, .events = POLLIN},
+		{.fd = control->wake_fd, .events = POLLIN},
+	};
+	enum control_phase phase;
+	eventfd_t woken;
+	int timeout;
+
+	for (;;) {
+		pthread_mutex_lock(&control->lock);
+		timeout = run_clocks(control);
+		phase = control->phase;
+		pthread_mutex_unlock(&control->lock);
+		if (phase == CONTROL_QUIT)
+			return NULL;
+		if (poll(fds, 2, timeout) <= 0)
+			continue;
+		if (fds[0].revents != 0)
+			take_signal(control);
+		if (fds[1].revents != 0)
+			eventfd_read(control->wake_fd, &woken);
+	}
+}
+
+/* Sets which signals end vmirror. SIGHUP does unless it is ignored already: nohup(1) did that. */
+static void
+end_signals(sigset_t *set)
+{
+	struct sigaction hup;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	if (sigaction(SIGHUP, NULL, &hup) < 0 || hup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
+}
+
+int
+control_start(struct control *control, struct vmirror_error *err)
+{
+	sigset_t set;
+	int ret;
+
+	*control = (struct control){.phase = CONTROL_IDLE};
+	pthread_mutex_init(&control->lock, NULL);
+	end_signals(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+
+	control->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	control->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = control->signal_fd < 0 || control->wake_fd < 0 ? -errno : 0;
+	if (ret == 0)
+		ret = -pthread_create(&control->thread, NULL, housekeeping, control);
+	if (ret == 0) {
+		pthread_setname_np(control->thread, "vmirror-control");
+		return 0;
+	}
+	close(control->signal_fd);
+	close(control->wake_fd);
+	pthread_mutex_destroy(&control->lock);
+	return vmirror_error_set(err, ret, "housekeeping thread: %s", strerror(-ret));
+}
+
+void
+control_run(struct control *control, uint64_t stats_ms, uint64_t duration_ms,
+	    void (*tick)(void *arg), void *arg)
+{
+	uint64_t now = now_ms();
+
+	pthread_mutex_lock(&control->lock);
+	control->phase = CONTROL_RUNNING;
+	control->stats_ms = stats_ms;
+	control->next_ms = now + stats_ms;
+	control->end_ms = duration_ms != 0 ? now + duration_ms : 0;
+	control->tick = tick;
+	control->tick_arg = arg;
+	pthread_mutex_unlock(&control->lock);
+	eventfd_write(control->wake_fd, 1);
+}
+
+static void
+set_phase(struct control *control, enum control_phase phase)
+{
+	pthread_mutex_lock(&control->lock);
+	control->phase = phase;
+	pthread_mutex_unlock(&control->lock);
+	eventfd_write(control->wake_fd, 1);
+}
+
+void
+control_pause(struct control *control)
+{
+	set_phase(control, CONTROL_IDLE);
+}
+
+void
+control_end(struct control *control)
+{
+	set_phase(control, CONTROL_QUIT);
+	pthread_join(control->thread, NULL);
+	close(control->signal_fd);
+	close(control->wake_fd);
+	pthread_mutex_destroy(&control->lock);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * vmirror, the application: the order in which its modules come to life, and go. Read downwards:
+ * options.c and control.c before EAL, then the library's engine, pair.c and port.c, mirrors.c, and
+ * forward.c, which runs until control.c says stop. Each function undoes what it did, in reverse.
+ */
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_lcore.h>
+#ifdef RTE_LIB_PDUMP
+#include <rte_pdump.h>
+#endif
+
+#include "vmirror.h"
+
+#include "control.h"
+#include "forward.h"
+#include "help.h"
+#include "mirrors.h"
+#include "options.h"
+#include "pair.h"
+#include "port.h"
+#include "report.h"
+#include "say.h"
+
+#define EXIT_USAGE 2
+
+static uint64_t
+mebibytes(uint64_t bytes)
+{
+	return (bytes + (1 << 20) - 1) >> 20;
+}
+
+static void
+print_check(const struct ports *ports, const struct mirrors *mirrors)
+{
+	char line[256];
+
+	for (unsigned int i = 0; i < ports->n; i++)
+		printf("%s\n", port_describe(&ports->port[i], line, sizeof(line)));
+	printf("ports: %u packet buffers, %" PRIu64 " MB\n", ports->n_mbufs,
+	       mebibytes(ports->pool_bytes));
+	for (unsigned int i = 0; i < mirrors->n; i++)
+		printf("mirror %s: %s\n", mirrors->plan[i].name, mirrors->plan[i].text);
+	printf("total: %u mirror%s, %" PRIu64 " MB with the ports'\n", mirrors->n,
+	       mirrors->n == 1 ? "" : "s", mebibytes(mirrors->memory_bytes + ports->pool_bytes));
+}
+
+static void
+tick(void *arg)
+{
+	report_now(arg);
+}
+
+/* Ports are started, mirrors attached. */
+static int
+run(const struct options *options, struct control *control, struct ports *ports,
+    struct vmirror_error *err)
+{
+	struct forward forward;
+	struct report report;
+	int ret;
+
+	ret = forward_init(&forward, ports, options->busy_poll, &control->stop, err);
+	if (ret < 0)
+		return ret;
+	ret = report_init(&report, ports, &forward);
+	if (ret < 0) {
+		snprintf(err->text, sizeof(err->text), "out of memory");
+		goto fini_forward;
+	}
+	say("forwarding; Ctrl-C ends");
+	control_run(control, options->stats_ms, options->duration_ms, tick, &report);
+	ret = forward_run(&forward);
+	control_pause(control);
+	if (ret < 0)
+		snprintf(err->text, sizeof(err->text), "lcores are busy: %s", strerror(-ret));
+	mirrors_detach();
+	report_final(&report);
+	report_fini(&report);
+fini_forward:
+	forward_fini(&forward);
+	return ret;
+}
+
+/*
+ * Mirrors are added to queues that are set up and not yet started: so they see the first packet.
+ * What was added is removed by vmirror_engine_fini().
+ */
+static int
+run_ports(const struct options *options, struct control *control, struct ports *ports,
+	  struct vmirror_error *err)
+{
+	struct mirrors mirrors = {0};
+	char line[256];
+	int ret;
+
+	ret = ports_pair(ports, options->forward, options->n_forward, err);
+	if (ret == 0)
+		ret = ports_configure(ports, options, rte_lcore_count(), err);
+	if (ret == 0)
+		ret = mirrors_check(&mirrors, options, err);
+	if (ret < 0)
+		return ret;
+	if (options->check) {
+		print_check(ports, &mirrors);
+		goto fini_mirrors;
+	}
+	for (unsigned int i = 0; i < ports->n; i++)
+		say("%s", port_describe(&ports->port[i], line, sizeof(line)));
+	ret = mirrors_add(&mirrors, options, err);
+	if (ret == 0)
+		ret = ports_start(ports, err);
+	if (ret == 0)
+		ret = run(options, control, ports, err);
+fini_mirrors:
+	mirrors_fini(&mirrors);
+	return ret;
+}
+
+static void
+notify(void *arg, enum vmirror_level level, const char *text)
+{
+	say("%s", text);
+}
+
+static int
+run_engine(const struct options *options, struct control *control, struct vmirror_error *err)
+{
+	const struct vmirror_engine_opts opts = {.size = sizeof(opts), .notify = notify};
+	struct ports ports;
+	int ret;
+
+	ret = vmirror_engine_init(&opts, err);
+	if (ret < 0)
+		return ret;
+	ret = ports_find(&ports, err);
+	if (ret == 0)
+		ret = run_ports(options, control, &ports, err);
+	/* Sinks before sources: a sink may still hold packets of the ports' mempool. */
+	vmirror_engine_fini();
+	ports_fini(&ports);
+	return ret;
+}
+
+/*
+ * For dpdk-dumpcap, a secondary process. Without hugepages none can attach, so that the 4 MB which
+ * this takes are better kept. That it fails is no reason not to run; DPDK's log says why.
+ */
+static bool
+pdump_start(void)
+{
+#ifdef RTE_LIB_PDUMP
+	return rte_eal_has_hugepages() && rte_pdump_init() == 0;
+#else
+	return false;
+#endif
+}
+
+static void
+pdump_end(bool started)
+{
+#ifdef RTE_LIB_PDUMP
+	if (started)
+		rte_pdump_uninit();
+#endif
+}
+
+static int
+run_eal(const struct options *options, struct control *control, int argc, char *argv[],
+	struct vmirror_error *err)
+{
+	bool pdump;
+	int ret;
+
+	ret = rte_eal_init(argc, argv);
+	if (ret < 0) {
+		fflush(stdout); /* EAL's own usage, before the line that ends it */
+		snprintf(err->text, sizeof(err->text),
+			 "EAL did not start, see its log; its options stand before '--', vmirror's "
+			 "behind it: 'vmirror --help'");
+		return ret;
+	}
+	pdump = pdump_start();
+	ret = run_engine(options, control, err);
+	pdump_end(pdump);
+	rte_eal_cleanup();
+	return ret;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct vmirror_error err = {0};
+	struct control control;
+	struct options options;
+	int ret;
+
+	ret = options_parse(&options, argc, argv, &err);
+	if (ret < 0) {
+		say("%s", err.text);
+		return EXIT_USAGE;
+	}
+	if (options.help || options.version) {
+		if (options.help)
+			help_print();
+		else
+			version_print();
+		options_fini(&options);
+		return EXIT_SUCCESS;
+	}
+	ret = control_start(&control, &err);
+	if (ret == 0) {
+		ret = run_eal(&options, &control, argc, argv, &err);
+		control_end(&control);
+	}
+	options_fini(&options);
+	if (ret < 0)
+		say("%s", err.text);
+	return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

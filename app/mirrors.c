@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * From the specs that were asked for to the library's mirrors, and back at the end. All that is
+ * known of a mirror here is its text; what it means is the library's.
+ */
+
+#include "mirrors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "devargs/error.h"
+
+#include "options.h"
+#include "say.h"
+
+int
+mirrors_check(struct mirrors *mirrors, const struct options *options, struct vmirror_error *err)
+{
+	const char **specs;
+	unsigned int bad = 0;
+	int ret;
+
+	*mirrors = (struct mirrors){.n = options->n_mirror};
+	if (mirrors->n == 0)
+		return 0;
+	mirrors->plan = calloc(mirrors->n, sizeof(*mirrors->plan));
+	specs = calloc(mirrors->n, sizeof(*specs));
+	if (mirrors->plan == NULL || specs == NULL) {
+		ret = vmirror_error_set(err, -ENOMEM, "out of memory");
+		goto free_all;
+	}
+	for (unsigned int i = 0; i < mirrors->n; i++)
+		specs[i] = options->mirror[i].spec;
+	ret = vmirror_mirror_check(specs, mirrors->n, mirrors->plan, &bad, err);
+	if (ret < 0) {
+		vmirror_error_prefix(err, ret, "%s: ", options->mirror[bad].origin);
+		goto free_all;
+	}
+	for (unsigned int i = 0; i < mirrors->n; i++)
+		mirrors->memory_bytes += mirrors->plan[i].memory_bytes;
+	free(specs);
+	return 0;
+
+free_all:
+	free(specs);
+	mirrors_fini(mirrors);
+	return ret;
+}
+
+int
+mirrors_add(const struct mirrors *mirrors, const struct options *options, struct vmirror_error *err)
+{
+	for (unsigned int i = 0; i < mirrors->n; i++) {
+		int ret = vmirror_mirror_add(options->mirror[i].spec, NULL, err);
+
+		if (ret < 0)
+			return vmirror_error_prefix(err, ret, "%s: ", options->mirror[i].origin);
+		say("mirror %s: %s", mirrors->plan[i].name, mirrors->plan[i].text);
+	}
+	return 0;
+}
+
+void
+mirrors_detach(void)
+{
+	char(*names)[VMIRROR_NAME_SIZE];
+	int n = vmirror_mirror_list(NULL, 0);
+
+	if (n <= 0)
+		return;
+	names = calloc((size_t)n, sizeof(*names));
+	if (names == NULL)
+		return;
+	if (vmirror_mirror_list(names, (unsigned int)n) < n)
+		n = 0;
+	for (int i = 0; i < n; i++)
+		vmirror_mirror_detach(names[i], NULL);
+	free(names);
+}
+
+void
+mirrors_fini(struct mirrors *mirrors)
+{
+	free(mirrors->plan);
+	*mirrors = (struct mirrors){0};
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef APP_MIRRORS_H
+#define APP_MIRRORS_H
+
+/* The mirrors of the command line and the configuration file. Main thread only. */
+
+#include <stdint.h>
+
+#include "vmirror.h"
+
+struct options;
+
+struct mirrors {
+	struct vmirror_plan *plan; /* in the order of options.mirror */
+	unsigned int n;
+	uint64_t memory_bytes;
+};
+
+/**
+ * Check all specs against the ports as they are now.
+ *
+ * @param mirrors  filled on success (mirrors_fini() then frees it)
+ * @return         0; negative errno with err set, naming the spec's origin
+ */
+int
+mirrors_check(struct mirrors *mirrors, const struct options *options, struct vmirror_error *err);
+
+/** Add them to the engine, one line each to stderr. @return 0; negative errno with err set */
+int
+mirrors_add(const struct mirrors *mirrors, const struct options *options,
+	    struct vmirror_error *err);
+
+/** Detach all mirrors that the engine has, so that their counters are final. */
+void
+mirrors_detach(void);
+
+/** Takes a zeroed one, too. */
+void
+mirrors_fini(struct mirrors *mirrors);
+
+#endif

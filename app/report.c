@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Printing of counters: of ports from forward.c and ethdev, of mirrors from the library. Scripts
+ * read these lines: keys may be added at their ends, none may change.
+ */
+
+#include "report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+
+#include "vmirror.h"
+
+#include "forward.h"
+#include "port.h"
+
+static uint64_t
+now_ms(void)
+{
+	return rte_get_tsc_cycles() / (rte_get_tsc_hz() / 1000);
+}
+
+int
+report_init(struct report *report, const struct ports *ports, const struct forward *forward)
+{
+	*report = (struct report){
+		.ports = ports,
+		.forward = forward,
+		.begin_ms = now_ms(),
+		.last_ms = now_ms(),
+		.last_rx = calloc(ports->n, sizeof(uint64_t)),
+		.last_tx = calloc(ports->n, sizeof(uint64_t)),
+	};
+	if (report->last_rx != NULL && report->last_tx != NULL)
+		return 0;
+	report_fini(report);
+	return -ENOMEM;
+}
+
+void
+report_fini(struct report *report)
+{
+	free(report->last_rx);
+	free(report->last_tx);
+	*report = (struct report){0};
+}
+
+/* Without the newline. */
+static struct unit_counters
+print_port(const struct report *report, const struct port *port)
+{
+	struct unit_counters c = forward_counters(report->forward, port->id);
+	struct rte_eth_stats eth = {0};
+
+	rte_eth_stats_get(port->id, &eth);
+	printf("port %s: rx=%" PRIu64 " tx=%" PRIu64 " tx_dropped=%" PRIu64 " imissed=%" PRIu64,
+	       port->name, c.rx, c.tx, c.tx_dropped, eth.imissed);
+	return c;
+}
+
+static void
+print_quoted(const char *text)
+{
+	putchar('"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+static void
+print_mirror(const char *name)
+{
+	static const char *const states[] = {
+		[VMIRROR_ATTACHED] = "attached",
+		[VMIRROR_DETACHED] = "detached",
+		[VMIRROR_ENDED] = "ended",
+		[VMIRROR_FAILED] = "failed",
+	};
+	struct vmirror_stats stats = {.size = sizeof(stats)};
+	const struct vmirror_counters *c = &stats.total;
+
+	if (vmirror_mirror_stats(name, &stats, NULL) < 0)
+		return;
+	printf("mirror %s: seen=%" PRIu64 " filtered=%" PRIu64 " sampled_out=%" PRIu64
+	       " captured=%" PRIu64 " no_room=%" PRIu64 " delivered=%" PRIu64
+	       " sink_rejected=%" PRIu64 " write_error=%" PRIu64 " overwritten=%" PRIu64
+	       " unknown=%" PRIu64 " in_flight=%" PRIu64 " truncated=%" PRIu64
+	       " port_imissed=%" PRIu64 " state=%s",
+	       name, c->seen, c->filtered, c->sampled_out, c->captured, c->no_room, c->delivered,
+	       c->sink_rejected, c->write_error, c->overwritten, c->unknown, c->in_flight,
+	       c->truncated, stats.port_imissed, states[stats.state]);
+	if (stats.reason[0] != '\0') {
+		printf(" reason=");
+		print_quoted(stats.reason);
+	}
+	putchar('\n');
+}
+
+static void
+print_mirrors(void)
+{
+	char(*names)[VMIRROR_NAME_SIZE];
+	int n, room = vmirror_mirror_list(NULL, 0);
+
+	if (room <= 0)
+		return;
+	names = calloc((size_t)room, sizeof(*names));
+	if (names == NULL)
+		return;
+	n = vmirror_mirror_list(names, (unsigned int)room);
+	for (int i = 0; i < RTE_MIN(n, room); i++)
+		print_mirror(names[i]);
+	free(names);
+}
+
+void
+report_now(struct report *report)
+{
+	uint64_t now = now_ms(), ms = RTE_MAX(now - report->last_ms, UINT64_C(1));
+
+	printf("stats: seconds=%.1f\n", (double)(now - report->begin_ms) / 1000);
+	for (unsigned int i = 0; i < report->ports->n; i++) {
+		struct unit_counters c = print_port(report, &report->ports->port[i]);
+
+		printf(" rx_pps=%" PRIu64 " tx_pps=%" PRIu64 "\n",
+		       (c.rx - report->last_rx[i]) * 1000 / ms,
+		       (c.tx - report->last_tx[i]) * 1000 / ms);
+		report->last_rx[i] = c.rx;
+		report->last_tx[i] = c.tx;
+	}
+	report->last_ms = now;
+	print_mirrors();
+	fflush(stdout);
+}
+
+void
+report_final(const struct report *report)
+{
+	print_mirrors();
+	for (unsigned int i = 0; i < report->ports->n; i++) {
+		print_port(report, &report->ports->port[i]);
+		putchar('\n');
+	}
+	fflush(stdout);
+}
