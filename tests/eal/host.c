@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The host that the EAL tests run in. */
+
+#include "tests/eal/host.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <pcap/pcap.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_ip.h>
+#include <rte_malloc.h>
+#include <rte_udp.h>
+
+#define POOL_MBUFS 4095
+#define POOL_ROOM  (RTE_PKTMBUF_HEADROOM + 10240)
+#define N_DESC     512
+
+static struct rte_mempool *pool;
+static char dir[64];
+static char notices[16384];
+static uint64_t random_state;
+
+/* Records that the next host_assert_pcap() is to find, one after the other. */
+static struct {
+	uint8_t *bytes;
+	size_t size;
+	size_t room;
+	unsigned int n;
+} expected;
+
+/* Where host_assert_pcap() stands in them. */
+static struct {
+	const char *path;
+	size_t at;
+} compared;
+
+void
+host_init(void)
+{
+	char prefix[32];
+	const char *argv[] = {"test",
+			      "--no-huge",
+			      "-m",
+			      "192",
+			      "-l",
+			      sysconf(_SC_NPROCESSORS_ONLN) > 1 ? "0,1" : "0",
+			      "--no-pci",
+			      "--no-telemetry",
+			      "--log-level=lib.eal:warning",
+			      "--file-prefix",
+			      prefix,
+			      NULL};
+
+	snprintf(prefix, sizeof(prefix), "vmtest%d", getpid());
+	strcpy(dir, "/tmp/vmirror-test-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_true(rte_eal_init((int)RTE_DIM(argv) - 1, (char **)(uintptr_t)argv) >= 0);
+	pool = rte_pktmbuf_pool_create("host", POOL_MBUFS, 0, 0, POOL_ROOM, SOCKET_ID_ANY);
+	assert_non_null(pool);
+	host_random_init();
+}
+
+void
+host_fini(void)
+{
+	rte_eal_cleanup();
+	host_remove_dir();
+}
+
+void
+host_remove_dir(void)
+{
+	struct dirent *entry;
+	DIR *d = opendir(".");
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		unlink(entry->d_name);
+	if (d != NULL)
+		closedir(d);
+	if (chdir("/") == 0)
+		rmdir(dir);
+}
+
+const char *
+host_dir(void)
+{
+	return dir;
+}
+
+unsigned int
+host_rounds(unsigned int few, unsigned int many)
+{
+	return getenv("VMIRROR_TEST_SOAK") != NULL ? many : few;
+}
+
+uint16_t
+host_plug(const char *vdev, const char *devargs, uint16_t n_queues)
+{
+	static const struct rte_eth_conf conf;
+	uint16_t port_id, q;
+
+	assert_int_equal(rte_eal_hotplug_add("vdev", vdev, devargs), 0);
+	assert_int_equal(rte_eth_dev_get_port_by_name(vdev, &port_id), 0);
+	assert_int_equal(rte_eth_dev_configure(port_id, n_queues, n_queues, &conf), 0);
+	for (q = 0; q < n_queues; q++) {
+		assert_int_equal(rte_eth_rx_queue_setup(port_id, q, N_DESC, 0, NULL, pool), 0);
+		assert_int_equal(rte_eth_tx_queue_setup(port_id, q, N_DESC, 0, NULL), 0);
+	}
+	assert_int_equal(rte_eth_dev_start(port_id), 0);
+	return port_id;
+}
+
+void
+host_unplug(const char *vdev)
+{
+	uint16_t port_id;
+
+	assert_int_equal(rte_eth_dev_get_port_by_name(vdev, &port_id), 0);
+	assert_int_equal(rte_eth_dev_stop(port_id), 0);
+	assert_int_equal(rte_eal_hotplug_remove("vdev", vdev), 0);
+}
+
+struct rte_mempool *
+host_pool(void)
+{
+	return pool;
+}
+
+void
+host_bytes(uint8_t *data, uint32_t len, uint32_t serial)
+{
+	struct {
+		struct rte_ether_hdr eth;
+		struct rte_ipv4_hdr ip;
+		struct rte_udp_hdr udp;
+		uint32_t serial;
+	} __attribute__((packed, aligned(2))) head = {
+		.eth = {.ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)},
+		.ip = {.version_ihl = RTE_IPV4_VHL_DEF,
+		       .total_length = rte_cpu_to_be_16(len - sizeof(struct rte_ether_hdr)),
+		       .time_to_live = 64,
+		       .next_proto_id = IPPROTO_UDP,
+		       .src_addr = rte_cpu_to_be_32(RTE_IPV4(10, 0, 0, 1)),
+		       .dst_addr = rte_cpu_to_be_32(RTE_IPV4(10, 0, 0, 2))},
+		.udp = {.src_port = rte_cpu_to_be_16(1024 + serial % 1024),
+			.dst_port = rte_cpu_to_be_16(53)},
+		.serial = serial,
+	};
+	uint32_t i;
+
+	for (i = 0; i < len; i++)
+		data[i] = i < sizeof(head) ? ((const uint8_t *)&head)[i] : serial * 7 + i;
+}
+
+struct rte_mbuf *
+host_packet(uint32_t len, uint32_t serial)
+{
+	return host_packet_segmented(len, serial, POOL_ROOM - RTE_PKTMBUF_HEADROOM);
+}
+
+struct rte_mbuf *
+host_packet_segmented(uint32_t len, uint32_t serial, uint16_t seg)
+{
+	uint8_t *data = malloc(len);
+	struct rte_mbuf *head = NULL;
+	uint32_t at, n;
+
+	assert_non_null(data);
+	host_bytes(data, len, serial);
+	for (at = 0; at < len; at += n) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+		assert_non_null(m);
+		n = RTE_MIN(len - at, (uint32_t)seg);
+		memcpy(rte_pktmbuf_append(m, n), data + at, n);
+		if (head == NULL)
+			head = m;
+		else
+			assert_int_equal(rte_pktmbuf_chain(head, m), 0);
+	}
+	free(data);
+	return head;
+}
+
+void
+host_tx(uint16_t port_id, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	assert_int_equal(rte_eth_tx_burst(port_id, queue, pkts, n), n);
+}
+
+unsigned int
+host_rx_drop(uint16_t port_id, uint16_t queue)
+{
+	struct rte_mbuf *pkts[32];
+	unsigned int total = 0;
+	uint16_t n;
+
+	while ((n = rte_eth_rx_burst(port_id, queue, pkts, RTE_DIM(pkts))) > 0) {
+		rte_pktmbuf_free_bulk(pkts, n);
+		total += n;
+	}
+	return total;
+}
+
+void
+host_loop(uint16_t port_id, uint16_t queue, unsigned int n, uint32_t len)
+{
+	static uint32_t serial;
+	struct rte_mbuf *pkts[32];
+	unsigned int at, i, burst;
+
+	for (at = 0; at < n; at += burst) {
+		burst = RTE_MIN(n - at, RTE_DIM(pkts));
+		for (i = 0; i < burst; i++)
+			pkts[i] = host_packet(len, serial++);
+		host_tx(port_id, queue, pkts, burst);
+		assert_int_equal(host_rx_drop(port_id, queue), burst);
+	}
+}
+
+static void
+keep_notice(void *arg, enum vmirror_level level, const char *text)
+{
+	size_t len = strlen(notices);
+
+	snprintf(notices + len, sizeof(notices) - len, "%s\n", text);
+	fprintf(stderr, "notice %d: %s\n", level, text);
+}
+
+void
+host_engine_init(void)
+{
+	struct vmirror_engine_opts opts = {.size = sizeof(opts), .notify = keep_notice};
+	struct vmirror_error err = {0};
+
+	notices[0] = '\0';
+	if (vmirror_engine_init(&opts, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+bool
+host_noticed(const char *words)
+{
+	return strstr(notices, words) != NULL;
+}
+
+void
+host_mirror(const char *fmt, ...)
+{
+	struct vmirror_error err = {0};
+	char spec[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(spec, sizeof(spec), fmt, ap);
+	va_end(ap);
+	if (vmirror_mirror_add(spec, NULL, &err) != 0)
+		fail_msg("%s: %s", spec, err.text);
+}
+
+struct vmirror_stats
+host_stats(const char *name)
+{
+	struct vmirror_stats stats = {.size = sizeof(stats)};
+	struct vmirror_error err = {0};
+
+	if (vmirror_mirror_stats(name, &stats, &err) != 0)
+		fail_msg("%s", err.text);
+	return stats;
+}
+
+static void
+assert_counters(const struct vmirror_counters *c)
+{
+	assert_int_equal(c->seen, c->filtered + c->sampled_out + c->captured + c->no_room);
+	assert_int_equal(c->captured, c->delivered + c->sink_rejected + c->write_error +
+					      c->overwritten + c->unknown + c->in_flight);
+	assert_int_equal(c->in_flight, 0);
+}
+
+void
+host_assert_conserved(const char *name)
+{
+	struct vmirror_queue_stats queues[64];
+	struct vmirror_stats stats = host_stats(name);
+	uint64_t seen = 0;
+	int n, i;
+
+	assert_counters(&stats.total);
+	n = vmirror_mirror_queue_stats(name, queues, RTE_DIM(queues), NULL);
+	assert_in_range(n, 0, RTE_DIM(queues));
+	for (i = 0; i < n; i++) {
+		assert_counters(&queues[i].counters);
+		seen += queues[i].counters.seen;
+	}
+	assert_int_equal(seen, stats.total.seen);
+}
+
+unsigned int
+host_read_pcap(const char *path, void (*see)(const struct host_record *record, unsigned int n))
+{
+	static struct host_record record;
+	char error[PCAP_ERRBUF_SIZE];
+	struct pcap_pkthdr *header;
+	const u_char *data;
+	unsigned int n = 0;
+	pcap_t *pcap;
+	int ret;
+
+	pcap = pcap_open_offline(path, error);
+	if (pcap == NULL)
+		fail_msg("%s: %s", path, error);
+	while ((ret = pcap_next_ex(pcap, &header, &data)) == 1) {
+		record.caplen = header->caplen;
+		record.len = header->len;
+		memcpy(record.data, data, RTE_MIN(header->caplen, sizeof(record.data)));
+		if (see != NULL)
+			see(&record, n);
+		n++;
+	}
+	if (ret == PCAP_ERROR)
+		fail_msg("%s: %s", path, pcap_geterr(pcap));
+	pcap_close(pcap);
+	return n;
+}
+
+void
+host_random_init(void)
+{
+	const char *seed = getenv("VMIRROR_TEST_SEED");
+
+	random_state = seed != NULL ? strtoull(seed, NULL, 0) : 1;
+	fprintf(stderr, "VMIRROR_TEST_SEED=%" PRIu64 "\n", random_state);
+}
+
+uint32_t
+host_random(uint32_t below)
+{
+	uint64_t z;
+
+	/* splitmix64 */
+	random_state += UINT64_C(0x9e3779b97f4a7c15);
+	z = random_state;
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return (uint32_t)((z ^ (z >> 31)) % below);
+}
+
+struct rte_mbuf *
+host_scatter(const void *bytes, uint32_t len, uint16_t max_seg)
+{
+	struct rte_mbuf *head = rte_pktmbuf_alloc(pool);
+	struct rte_mbuf *m = head;
+	uint32_t at = 0;
+	uint32_t n;
+
+	assert_non_null(head);
+	for (;;) {
+		n = RTE_MIN(len - at, 1 + host_random(max_seg));
+		n = RTE_MIN(n, (uint32_t)rte_pktmbuf_tailroom(m));
+		memcpy(rte_pktmbuf_append(m, n), (const uint8_t *)bytes + at, n);
+		if (m != head)
+			assert_int_equal(rte_pktmbuf_chain(head, m), 0);
+		at += n;
+		if (at == len)
+			return head;
+		m = rte_pktmbuf_alloc(pool);
+		assert_non_null(m);
+	}
+}
+
+void
+host_expect(const void *bytes, uint32_t caplen, uint32_t len)
+{
+	const uint32_t lengths[2] = {caplen, len};
+	size_t size = expected.size + sizeof(lengths) + caplen;
+
+	if (size > expected.room) {
+		expected.room = RTE_MAX(size, 2 * expected.room);
+		expected.bytes = realloc(expected.bytes, expected.room);
+		assert_non_null(expected.bytes);
+	}
+	memcpy(expected.bytes + expected.size, lengths, sizeof(lengths));
+	memcpy(expected.bytes + expected.size + sizeof(lengths), bytes, caplen);
+	expected.size = size;
+	expected.n++;
+}
+
+static void
+compare_record(const struct host_record *record, unsigned int n)
+{
+	uint32_t lengths[2];
+
+	if (n >= expected.n)
+		fail_msg("%s: more than the %u records expected", compared.path, expected.n);
+	memcpy(lengths, expected.bytes + compared.at, sizeof(lengths));
+	compared.at += sizeof(lengths);
+	if (record->caplen != lengths[0] || record->len != lengths[1])
+		fail_msg("%s, record %u: %u bytes of %u, not %u of %u", compared.path, n,
+			 record->caplen, record->len, lengths[0], lengths[1]);
+	if (memcmp(record->data, expected.bytes + compared.at, lengths[0]) != 0)
+		fail_msg("%s, record %u of %u bytes differs", compared.path, n, record->len);
+	compared.at += lengths[0];
+}
+
+void
+host_assert_pcap(const char *path)
+{
+	unsigned int n;
+
+	compared.path = path;
+	compared.at = 0;
+	n = host_read_pcap(path, compare_record);
+	if (n != expected.n)
+		fail_msg("%s: %u records, not %u", path, n, expected.n);
+	free(expected.bytes);
+	memset(&expected, 0, sizeof(expected));
+}
+
+static unsigned int
+count_entries(const char *path)
+{
+	unsigned int n = 0;
+	DIR *d = opendir(path);
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static unsigned int
+count_interfaces(void)
+{
+	struct if_nameindex *names = if_nameindex();
+	unsigned int n = 0;
+
+	while (names != NULL && names[n].if_index != 0)
+		n++;
+	if_freenameindex(names);
+	return n;
+}
+
+static void
+count_mempool(struct rte_mempool *mp, void *count)
+{
+	(*(unsigned int *)count)++;
+}
+
+struct host_footprint
+host_footprint(void)
+{
+	struct host_footprint f = {0};
+	struct rte_malloc_socket_stats heap;
+
+	f.ports = rte_eth_dev_count_total();
+	rte_mempool_walk(count_mempool, &f.mempools);
+	f.host_mbufs = rte_mempool_avail_count(pool);
+	assert_int_equal(rte_malloc_get_socket_stats(0, &heap), 0);
+	f.heap_bytes = heap.heap_allocsz_bytes;
+	f.files = count_entries(dir);
+	f.fds = count_entries("/proc/self/fd");
+	f.interfaces = count_interfaces();
+	return f;
+}
+
+void
+host_assert_footprint(const struct host_footprint *before)
+{
+	struct host_footprint now = host_footprint();
+
+	assert_int_equal(now.ports, before->ports);
+	assert_int_equal(now.mempools, before->mempools);
+	assert_int_equal(now.host_mbufs, before->host_mbufs);
+	assert_int_equal(now.heap_bytes, before->heap_bytes);
+	assert_int_equal(now.files, before->files);
+	assert_int_equal(now.fds, before->fds);
+	assert_int_equal(now.interfaces, before->interfaces);
+}
