@@ -212,6 +212,7 @@ const struct vmirror_sink_ops vmirror_sink_net_tap = {
 	.driver = "net_tap",
 	.example = "sink=[net_tap,iface=mon0]",
 	.keys = tap_keys,
+	.noisy_log = "pmd.net.tap", /* where the kernel has no multiq qdisc */
 	.n_rxq = 1,
 	.check = tap_check,
 	.open = tap_open,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <rte_ethdev.h>
+#include <rte_log.h>
 
 #include "devargs/nearest.h"
 #include "lib/vdev.h"
@@ -153,6 +154,26 @@ fail:
 				 strerror(-ret));
 }
 
+static int
+plug(struct vmirror_sink *sink, const char *devargs, struct vmirror_error *err)
+{
+	const char *log = sink->ops->noisy_log;
+	int type = log != NULL ? rte_log_register(log) : -1;
+	int level = type >= 0 ? rte_log_get_level(type) : -1;
+	bool hush = level >= 0 && level <= (int)RTE_LOG_NOTICE;
+	int ret;
+
+	if (hush)
+		rte_log_set_level(type, RTE_LOG_CRIT);
+	ret = vmirror_vdev_plug(sink->vdev, devargs, &sink->port_id, err);
+	if (hush)
+		rte_log_set_level(type, level);
+	if (ret != 0 && hush && err != NULL)
+		vmirror_error_set(err, ret, "%s; --log-level=%s:info shows the driver's reason",
+				  err->text, log);
+	return ret;
+}
+
 int
 vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *spec,
 		    const struct vmirror_sink_plan *plan, const struct vmirror_sink_needs *needs,
@@ -171,7 +192,7 @@ vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *
 	ret = s->ops->open(s, spec, devargs, sizeof(devargs), err);
 	if (ret != 0)
 		goto free_sink;
-	ret = vmirror_vdev_plug(s->vdev, devargs, &s->port_id, err);
+	ret = plug(s, devargs, err);
 	if (ret != 0)
 		goto close;
 	ret = start(s, needs, err);

@@ -82,6 +82,11 @@ struct vmirror_sink_ops {
 	const char *driver;      /**< the PMD's name, which the vdev's name begins with */
 	const char *example;     /**< a right sink=[…], for errors */
 	const char *const *keys; /**< devargs keys that are passed on, NULL-terminated */
+	/**
+	 * Log type of a PMD that reports as errors, while it is plugged, what does no harm. It is
+	 * silenced for as long, unless somebody raised its level to have its word.
+	 */
+	const char *noisy_log;
 	uint16_t n_rxq;          /**< rx queues that the PMD wants set up, never polled */
 
 	/** Fills in the plan's resource. @return 0, or -errno with err set */

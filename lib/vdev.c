@@ -63,7 +63,7 @@ vmirror_vdev_plug(const char *name, const char *devargs, uint16_t *port_id,
 	if (ret != 0)
 		return vmirror_error_set(
 			err, ret < 0 ? ret : -EIO,
-			"vdev '%s' (%s) could not be plugged: %s; DPDK's log says more", name,
+			"vdev '%s' (%s) could not be plugged: %s", name,
 			devargs, rte_strerror(ret < 0 ? -ret : EIO));
 
 	if (rte_eth_dev_get_port_by_name(name, port_id) != 0) {
