@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Without traffic vmirror leaves the core alone, unless told otherwise; and it wakes up in time.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+begin ip ping
+
+seconds=3
+
+# Clock ticks that the process has used so far, in all its threads.
+ticks() {
+	sed 's/.*) //' "/proc/$vm/stat" | awk '{ print $12 + $13 }'
+}
+
+# measure WHAT: $used, in per cent of a core.
+measure() {
+	local before
+	sleep 1
+	before=$(ticks)
+	sleep $seconds
+	used=$((($(ticks) - before) * 100 / ($(getconf CLK_TCK) * seconds)))
+	note "$1: $used % of a core"
+}
+
+# In how many of 50 looks the forwarding thread wanted a core, whether it got one or not: what it
+# gets depends on who else is there.
+awake() {
+	local look n=0
+	for ((look = 0; look < 50; look++)); do
+		sleep 0.02
+		if [[ $(sed 's/.*) //' "/proc/$vm/stat") == R* ]]; then
+			n=$((n + 1))
+		fi
+	done
+	echo $n
+}
+
+two_hosts --mirror "name=report,port=all,sink=[net_pcap_report,tx_pcap=report.pcap]" \
+	--mirror "name=live,port=all,sink=[net_tap_live,iface=mon0]"
+measure "two taps, two mirrors"
+expect "idle taps: less than 5 % of a core" test "$used" -lt 5
+expect "awake again: 100 pings" pings 100
+rtt=$(sed -n 's|^rtt [^=]*= [^/]*/\([^/]*\)/.*|\1|p' "$T/ping")
+expect "a ping takes less than 20 ms on average ($rtt)" awk "BEGIN { exit !($rtt < 20) }"
+stop_vmirror INT
+
+start_vmirror -l "$core" --vdev "net_null0,no-rx=1" --vdev "net_null1,no-rx=1" -- \
+	--mirror "name=report,port=all,sink=[net_pcap_report,tx_pcap=report.pcap]"
+measure "two ports without rx interrupts"
+expect "idle ports without interrupts: less than 5 % of a core" test "$used" -lt 5
+stop_vmirror INT
+
+start_vmirror -l "$core" --vdev "net_null0,no-rx=1" -- --busy-poll \
+	--mirror "name=report,port=all,sink=[net_pcap_report,tx_pcap=report.pcap]"
+measure "--busy-poll"
+expect "--busy-poll: never asleep" test "$(awake)" = 50
+stop_vmirror INT

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What `meson install` gives: a program, headers that stand alone, a pkg-config file with which
+# examples/embed builds, shared and static, and a library that exports nothing but its API.
+# meson passes BUILD, the build directory.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+begin meson pkg-config gcc g++ nm ip
+
+: "${BUILD:=$source_root/build}"
+
+meson install -C "$BUILD" --no-rebuild --destdir "$T/root" >"$T/install.log" ||
+	fail "meson install: $(tail -1 "$T/install.log")"
+so=$(find "$T/root" -name 'libvmirror.so')
+expect "a shared library" test "$so"
+expect "a static library" test "$(find "$T/root" -name 'libvmirror.a')"
+expect "the program" test -x "$(find "$T/root" -path '*/bin/vmirror')"
+lib=$(dirname "$so")
+prefix=$(sed -n 's/^prefix=//p' "$lib/pkgconfig/libvmirror.pc")
+
+# The staged pkg-config file of a root, as if the prefix had been there.
+pkg() {
+	local root=$1
+	shift
+	PKG_CONFIG_PATH=$root${lib#"$T/root"}/pkgconfig pkg-config "$@"
+}
+
+relocate() {
+	sed -i "s|^prefix=.*|prefix=$1$prefix|" "$1${lib#"$T/root"}/pkgconfig/libvmirror.pc"
+}
+
+headers() {
+	local header
+	for header in "$T/root$prefix"/include/*.h "$T/root$prefix"/include/*/*.h; do
+		[ -e "$header" ] || continue
+		gcc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -x c "$header" ||
+			fail "$header does not compile alone as C11"
+		g++ -std=c++11 -pedantic -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" ||
+			fail "$header does not compile alone as C++"
+		echo "ok ${header##*/} compiles alone, as C11 and as C++"
+	done
+}
+
+# exports FILE: symbols that are not the API's.
+exports() {
+	nm -D --defined-only "$1" | awk '{ print $3 }' | sed 's/@.*//' | grep -v '^vmirror_' || true
+}
+
+# api: the functions that the headers declare.
+api() {
+	cat "$T/root$prefix"/include/vmirror*.h | grep -Eo '^vmirror_[a-z_]+\(' | tr -d '(' | sort
+}
+
+symbols() {
+	expect "only vmirror_ is exported: $(exports "$so" | xargs)" test -z "$(exports "$so")"
+	expect "exactly the declared functions are exported" diff <(api) \
+		<(nm -D --defined-only "$so" | awk '{ print $3 }' | sed 's/@.*//' | sort)
+}
+
+# embeds NAME ROOT PKG_CONFIG_OPTION...: build the example against what is staged in ROOT; it
+# forwards and mirrors.
+embeds() {
+	local name=$1 flags
+	shift
+	flags=$(pkg "$@" --cflags --libs libvmirror)
+	# shellcheck disable=SC2086
+	gcc -O2 -Wall -Werror -o "embed-$name" "$source_root/examples/embed/main.c" $flags ||
+		fail "examples/embed does not build: $name"
+	echo "ok examples/embed builds, $name"
+	rm -f report.pcap
+	LD_LIBRARY_PATH=$lib spawn "$T/out" "$T/err" "./embed-$name" --no-huge -m 256 --no-pci \
+		-l "$core" --vdev "net_pcap0,rx_pcap=$T/in.pcap" --vdev net_null0,no-rx=1 -- \
+		"name=report,port=0,dir=rx,sink=[net_pcap,tx_pcap=report.pcap]"
+	vm=$child
+	wait_for 20 packets report.pcap 1000 || fail "examples/embed mirrors nothing: $name"
+	kill -INT "$vm"
+	end_vmirror 20
+	[ $status -eq 0 ] || fail "examples/embed ended with status $status"
+	expect "it mirrors every packet" same "$T/in.pcap" report.pcap
+	counted report captured 1000
+	all_delivered report
+}
+
+pcap make small "$T/in.pcap"
+headers
+symbols
+relocate "$T/root"
+embeds shared "$T/root"
+expect "the shared one needs libvmirror.so" grep -q libvmirror <(ldd embed-shared)
+# The linker would take the shared one if it found it.
+cp -a "$T/root" "$T/static"
+find "$T/static" -name 'libvmirror.so*' -delete
+relocate "$T/static"
+embeds static "$T/static" --static
+ldd embed-static >"$T/ldd"
+expect "the static one does not" test "$(grep -c libvmirror "$T/ldd")" = 0
+expect "the static one needs no DPDK library either" test "$(grep -c librte "$T/ldd")" = 0

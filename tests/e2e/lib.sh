@@ -1,0 +1,283 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What the end-to-end tests share. A test is a script of its own that runs the real binary, with
+# real tools, in a network of its own:
+#
+#     set -euo pipefail
+#     . "${BASH_SOURCE%/*}/lib.sh"
+#     begin tcpdump                 # or skips, naming what is missing
+#     start_vmirror --vdev … -- --mirror …
+#     …
+#     stop_vmirror INT              # exit status 0, counters conserve
+#
+# meson passes VMIRROR, the path of the binary.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source_root=$(cd "$here/../.." && pwd)
+# shellcheck source=tools/world.sh
+. "$source_root/tools/world.sh"
+
+: "${VMIRROR:=$source_root/build/app/vmirror}"
+# shellcheck disable=SC2034 # for the tests
+soak=${VMIRROR_TEST_SOAK:-}
+
+script_arguments=("$@")
+
+# The cores that the test may use, the least busy one first: most tests need but one.
+mapfile -t cores < <(
+	allowed=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+	{
+		grep '^cpu[0-9]' /proc/stat
+		sleep 0.2
+		grep '^cpu[0-9]' /proc/stat
+	} | awk -v allowed="$allowed" '
+		BEGIN {
+			n = split(allowed, ranges, ",")
+			for (i = 1; i <= n; i++) {
+				ends = split(ranges[i], range, "-")
+				for (c = range[1] + 0; c <= range[ends] + 0; c++) may[c] = 1
+			}
+		}
+		{
+			c = substr($1, 4) + 0
+			if (!(c in may)) next
+			if (c in before) print $5 - before[c], c
+			before[c] = $5
+		}' | sort -k 1,1nr -k 2,2n | cut -d ' ' -f 2
+)
+core=${cores[0]}
+
+vm=     # process id of the vmirror that runs
+status= # exit status of the one that ended last
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+note() {
+	echo "# $*"
+}
+
+fail() {
+	echo "FAILED: $*"
+	if [ -s "$T/err" ]; then
+		echo "--- end of vmirror's stderr"
+		tail -n 25 "$T/err"
+	fi
+	if [ -s "$T/out" ]; then
+		echo "--- end of vmirror's stdout"
+		tail -n 10 "$T/out"
+	fi
+	exit 1
+}
+
+# begin TOOL...: enter the test's own world, in an empty current directory.
+begin() {
+	local tool
+	[ "$(id -u)" -eq 0 ] || skip "needs root, for network namespaces"
+	for tool; do
+		command -v "$tool" >/dev/null || skip "needs $tool"
+	done
+	[ -x "$VMIRROR" ] || skip "needs $VMIRROR (VMIRROR names the binary)"
+	world_enter "${script_arguments[@]}"
+	mkdir "$T/cwd"
+	cd "$T/cwd" || fail "no $T/cwd"
+}
+
+# expect WHAT COMMAND...: WHAT holds because COMMAND succeeds.
+expect() {
+	local what=$1
+	shift
+	"$@" || fail "$what"
+	echo "ok $what"
+}
+
+pcap() {
+	python3 "$here/pcap.py" "$@"
+}
+
+# packets FILE COUNT: the file has got that many.
+packets() {
+	[ -e "$1" ] && [ "$(pcap count "$1")" -ge "$2" ]
+}
+
+is_forwarding() {
+	grep -q '^vmirror: forwarding' "$T/err" || gone "$vm"
+}
+
+# start_vmirror ARGUMENT...: EAL's, then "--", then vmirror's.
+start_vmirror() {
+	spawn "$T/out" "$T/err" "$VMIRROR" --no-huge -m 256 --no-pci "$@"
+	vm=$child
+	wait_for 60 is_forwarding || fail "vmirror does not forward a minute after its start"
+	alive "$vm" || ended_at_once
+}
+
+ended_at_once() {
+	status=0
+	wait "$vm" || status=$?
+	fail "vmirror ended at once, with status $status"
+}
+
+# Waits for vmirror, which is to end by itself within the seconds.
+end_vmirror() {
+	wait_for "$1" gone "$vm" || fail "vmirror did not end within $1 s"
+	status=0
+	wait "$vm" || status=$?
+}
+
+# stop_vmirror SIGNAL
+stop_vmirror() {
+	kill "-$1" "$vm"
+	end_vmirror 20
+	[ $status -eq 0 ] || fail "vmirror ended with status $status"
+	conserve
+}
+
+# The law of lib's counters, of every mirror's final line (--stats prints others before it).
+conserve() {
+	awk '
+		function value(key) {
+			if (!(key in v)) { print "no " key " in: " line; bad = 1 }
+			return v[key]
+		}
+		function judge(    n, i, words, pair, seen, captured) {
+			split("", v)
+			n = split(line, words, " ")
+			for (i = 3; i <= n; i++) { split(words[i], pair, "="); v[pair[1]] = pair[2] }
+			seen = value("filtered") + value("sampled_out") + value("captured")
+			seen += value("no_room")
+			captured = value("delivered") + value("sink_rejected")
+			captured += value("write_error") + value("overwritten")
+			captured += value("unknown") + value("in_flight")
+			if (value("seen") != seen || value("captured") != captured) bad = 1
+			if (value("in_flight") != 0) bad = 1
+			value("truncated"); value("port_imissed"); value("state")
+			if (bad) print "does not conserve: " line
+		}
+		/^mirror / { last[$2] = $0; mirrors++ }
+		END {
+			for (name in last) { line = last[name]; judge() }
+			exit bad || !mirrors
+		}' "$T/out" || fail "the counters do not conserve"
+}
+
+# counter MIRROR KEY
+counter() {
+	sed -n "s/^mirror $1:.* $2=\([^ ]*\).*/\1/p" "$T/out" | tail -n 1
+}
+
+# counted MIRROR KEY NUMBER
+counted() {
+	local got
+	got=$(counter "$1" "$2")
+	[ "$got" = "$3" ] || fail "mirror $1: $2 is '$got', should be $3"
+}
+
+# all_delivered MIRROR [COUNT]: it lost nothing.
+all_delivered() {
+	local captured
+	captured=$(counter "$1" captured)
+	[ -z "${2:-}" ] || counted "$1" captured "$2"
+	counted "$1" no_room 0
+	counted "$1" delivered "$captured"
+}
+
+interface() {
+	ip link show "$1" >/dev/null 2>&1
+}
+
+no_interface() {
+	! interface "$1"
+}
+
+# two_hosts ARGUMENT...: hosts a (192.0.2.1) and b (192.0.2.2) with a vmirror between them, whose
+# port net_tap0 leads to a; the arguments are vmirror's own.
+two_hosts() {
+	host_add a
+	host_add b
+	start_vmirror -l "$core" --vdev net_tap0,iface=cable0 --vdev net_tap1,iface=cable1 -- "$@"
+	host_plug a cable0 192.0.2.1/24
+	host_plug b cable1 192.0.2.2/24
+}
+
+serving() {
+	host b ss -Htln 'sport = 80' | grep -q .
+}
+
+# serve BYTES: a web server on b.
+serve() {
+	mkdir -p "$T/www"
+	head -c "$1" /dev/urandom >"$T/www/file"
+	host_spawn b "$T/www.out" "$T/www.err" \
+		python3 -m http.server --bind 192.0.2.2 -d "$T/www" 80
+	wait_for 10 serving || fail "the web server did not start"
+}
+
+# Fetches that file on a.
+download() {
+	host a curl -sS --max-time 120 -o "$T/download" http://192.0.2.2/file ||
+		fail "curl failed"
+	cmp "$T/download" "$T/www/file" || fail "the download is not what was served"
+	rm "$T/download"
+}
+
+# pings COUNT: from a to b, every one answered.
+pings() {
+	host a ping -q -n -c "$1" -i 0.02 -W 2 192.0.2.2 >"$T/ping" ||
+		fail "ping: $(grep 'packets transmitted' "$T/ping")"
+	grep -q " 0% packet loss" "$T/ping" || fail "ping: $(grep transmitted "$T/ping")"
+}
+
+is_listening() {
+	grep -q '^tcpdump: listening on\|^listening on' "$1"
+}
+
+# watch INTERFACE FILE [HOST]: tcpdump into FILE; its process id is in $child.
+watch() {
+	local command=(tcpdump -Z root -U -B 65536 -i "$1" -w "$2")
+	if [ "${3:-}" ]; then
+		host_spawn "$3" /dev/null "$2.err" "${command[@]}"
+	else
+		spawn /dev/null "$2.err" "${command[@]}"
+	fi
+	wait_for 10 is_listening "$2.err" || fail "tcpdump did not start on $1"
+}
+
+# unwatch PROCESS FILE
+unwatch() {
+	kill -INT "$1" 2>/dev/null || true
+	wait_for 10 gone "$1" || fail "tcpdump did not end"
+	grep -q '^0 packets dropped by kernel' "$2.err" ||
+		fail "tcpdump itself lost packets: $(grep dropped "$2.err")"
+}
+
+# same A B [OPTION]...: as pcap.py says.
+same() {
+	pcap same "$@"
+}
+
+hugepages=/proc/sys/vm/nr_hugepages
+hugepages_before=
+
+# huge_pages COUNT: reserves them and mounts a hugetlbfs of one's own at $T/huge, or skips.
+huge_pages() {
+	local free
+	[ -w "$hugepages" ] || skip "needs a kernel with hugepages"
+	hugepages_before=$(cat "$hugepages")
+	world_undo+=(huge_pages_back)
+	free=$(awk '/HugePages_Free/ { print $2 }' /proc/meminfo)
+	if [ "$free" -lt "$1" ]; then
+		echo $((hugepages_before + $1 - free)) >"$hugepages"
+		free=$(awk '/HugePages_Free/ { print $2 }' /proc/meminfo)
+	fi
+	[ "$free" -ge "$1" ] || skip "needs $1 free hugepages, got $free"
+	mkdir "$T/huge"
+	mount -t hugetlbfs none "$T/huge" || skip "needs to mount hugetlbfs"
+}
+
+huge_pages_back() {
+	echo "$hugepages_before" >"$hugepages"
+}

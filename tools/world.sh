@@ -1,0 +1,187 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# A small world of one's own for ./demo and the end-to-end tests: the calling script runs in a
+# network namespace that ends with it, its children die when it dies, however that happens, and
+# its temporary directory is swept by the next one when it could not do so itself. So nothing
+# outside is touched, names never collide, and runs may overlap.
+#
+# For bash scripts that have set -euo pipefail. They say
+#
+#     . tools/world.sh
+#     world_enter "$@"
+
+T=              # temporary directory of the run
+declare -a world_children=()
+declare -A world_hosts=()
+declare -a world_undo=() # functions to run at the end
+
+die() {
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+# Start the script over inside a network (and, where that is allowed, a mount) namespace.
+world_enter() {
+	if [ "${VMIRROR_WORLD:-}" != $$ ]; then
+		[ "$(id -u)" -eq 0 ] || die "needs root, for network namespaces"
+		export VMIRROR_WORLD=$$
+		if unshare --net --mount true 2>/dev/null; then
+			exec unshare --net --mount -- "$BASH" "$0" "$@"
+		fi
+		unshare --net true || die "this machine forbids network namespaces"
+		exec unshare --net -- "$BASH" "$0" "$@"
+	fi
+	trap world_leave EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	world_sweep
+	world_directory
+	ip link set lo up
+	# No router solicitations and the like: what is on a wire is what was asked for.
+	no_ipv6
+	world_tun
+}
+
+# The lock gets its name when it is held, so that no other run sweeps the directory before.
+world_directory() {
+	T=$(mktemp -d "${TMPDIR:-/tmp}/vmirror-run.XXXXXX")
+	exec {world_lock}>"$T/new"
+	flock "$world_lock"
+	mv "$T/new" "$T/lock"
+	# Where EAL puts the files of a run.
+	mkdir "$T/run"
+	export RUNTIME_DIRECTORY=$T/run
+}
+
+# Remove what runs that were killed have left in the temporary directory.
+world_sweep() {
+	local dir
+	for dir in "${TMPDIR:-/tmp}"/vmirror-run.??????; do
+		if [ -e "$dir/lock" ] && flock -n "$dir/lock" true; then
+			world_remove "$dir"
+		fi
+	done
+}
+
+world_remove() {
+	local point
+	while read -r _ point _; do
+		if [[ $point == "$1"/* ]]; then
+			umount -l "$point" || true
+		fi
+	done </proc/mounts
+	rm -rf --one-file-system "$1"
+}
+
+# A minimal root has no /dev/net/tun.
+world_tun() {
+	if [ ! -c /dev/net/tun ]; then
+		mkdir -p /dev/net
+		mknod /dev/net/tun c 10 200 || die "cannot make /dev/net/tun"
+		touch "$T/made_tun"
+	fi
+	(: <>/dev/net/tun) 2>/dev/null || die "this kernel has no tun driver (modprobe tun)"
+}
+
+world_leave() {
+	local status=$? undo
+	trap - EXIT
+	trap '' INT TERM HUP
+	if [ ${#world_children[@]} -gt 0 ]; then
+		kill -KILL "${world_children[@]}" 2>/dev/null || true
+		wait "${world_children[@]}" 2>/dev/null || true
+	fi
+	if [ "$T" ]; then
+		[ ! -e "$T/made_tun" ] || rm -f /dev/net/tun
+		cd /
+		world_remove "$T"
+	fi
+	for undo in "${world_undo[@]}"; do
+		"$undo"
+	done
+	exit "$status"
+}
+
+# spawn OUT ERR COMMAND...: run it in the background, its output to those files, its process id
+# in $child.
+spawn() {
+	local out=$1 err=$2
+	shift 2
+	# Before the child does, so that they can be read at once.
+	true >"$out" 2>"$err"
+	setpriv --pdeathsig KILL "$@" >"$out" 2>"$err" </dev/null &
+	child=$!
+	world_children+=("$child")
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds; fails when it does not in time.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -le $end ] || return 1
+		sleep 0.05
+	done
+}
+
+alive() {
+	local state
+	# A child that was not waited for yet is a zombie.
+	state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [[ $state != Z* ]]
+}
+
+gone() {
+	! alive "$1"
+}
+
+# host_add NAME: a machine of its own, as far as its network goes.
+host_add() {
+	spawn /dev/null /dev/null unshare --net sleep infinity
+	world_hosts[$1]=$child
+	wait_for 10 host_ready "$child" || die "no network namespace for $1"
+	host "$1" ip link set lo up
+	no_ipv6 host "$1"
+}
+
+# host_remove NAME: with all its interfaces.
+host_remove() {
+	kill -KILL "${world_hosts[$1]}"
+	wait "${world_hosts[$1]}" 2>/dev/null || true
+	unset "world_hosts[$1]"
+}
+
+host_ready() {
+	local net
+	net=$(readlink "/proc/$1/ns/net") && [ "$net" != "$(readlink /proc/self/ns/net)" ] &&
+		[ "$(tr '\0' ' ' <"/proc/$1/cmdline")" = "sleep infinity " ]
+}
+
+# host NAME COMMAND...: run it there.
+host() {
+	local pid=${world_hosts[$1]}
+	shift
+	nsenter --net="/proc/$pid/ns/net" "$@"
+}
+
+# host_spawn NAME OUT ERR COMMAND...: spawn it there.
+host_spawn() {
+	local pid=${world_hosts[$1]} out=$2 err=$3
+	shift 3
+	spawn "$out" "$err" nsenter --net="/proc/$pid/ns/net" "$@"
+}
+
+# no_ipv6 [host NAME]: on interfaces to come.
+no_ipv6() {
+	if [ -d /proc/sys/net/ipv6 ]; then
+		"$@" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	fi
+}
+
+# host_plug NAME INTERFACE ADDRESS/LEN: move the kernel's end of a tap into a host, bring it up.
+# The interface goes down when it moves; the process that made it keeps its end.
+host_plug() {
+	ip link set "$2" netns "${world_hosts[$1]}"
+	host "$1" ip addr add "$3" dev "$2"
+	host "$1" ip link set "$2" up
+}
