@@ -15,10 +15,12 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -85,6 +87,23 @@ check_file(const char *path, const char *dir, struct vmirror_error *err)
 	return 0;
 }
 
+/* Beyond a file size limit the kernel kills the process, on whose threads the PMD writes. */
+static int
+check_limit(struct vmirror_error *err)
+{
+	struct sigaction action;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+	    sigaction(SIGXFSZ, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+		return 0;
+	return vmirror_error_set(
+		err, -EFBIG,
+		"sink net_pcap: a file over the limit of %llu bytes (ulimit -f) would "
+		"end the process; lift the limit, or ignore SIGXFSZ",
+		(unsigned long long)limit.rlim_cur);
+}
+
 static int
 pcap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	   struct vmirror_error *err)
@@ -106,6 +125,8 @@ pcap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	strcpy(for_base, path);
 	dir = dirname(for_dir);
 	ret = check_file(path, dir, err);
+	if (ret == 0)
+		ret = check_limit(err);
 	if (ret != 0)
 		return ret;
 
@@ -113,7 +134,7 @@ pcap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	plan->shareable = stat(path, &st) == 0 && S_ISCHR(st.st_mode);
 	if (realpath(dir, real) == NULL)
 		strcpy(real, dir);
-	snprintf(plan->resource, sizeof(plan->resource), "file %.200s/%.100s",
+	snprintf(plan->resource, sizeof(plan->resource), "file %s/%s",
 		 strcmp(real, "/") == 0 ? "" : real, basename(for_base));
 	return 0;
 }
@@ -151,8 +172,51 @@ open_file(struct pcap_sink *pcap, struct vmirror_error *err)
 	return 0;
 
 close:
+	if (pcap->created)
+		unlink(pcap->path);
 	close(pcap->fd);
 	return ret;
+}
+
+/* Undo open_file(). */
+static void
+discard(struct pcap_sink *pcap)
+{
+	struct stat here, there;
+
+	/* The path may lead elsewhere by now. */
+	if (pcap->created && fstat(pcap->fd, &here) == 0 && lstat(pcap->path, &there) == 0 &&
+	    here.st_dev == there.st_dev && here.st_ino == there.st_ino)
+		unlink(pcap->path);
+	close(pcap->fd);
+	free(pcap);
+}
+
+/*
+ * The file's name under /proc, for the PMD to open. By pid, and not "self": a secondary process
+ * that probes the vdev too must find the same file. The pid is what /proc says it is, for it may
+ * be mounted from another pid namespace; and what it leads to is compared with what was meant,
+ * because the PMD truncates what it opens.
+ */
+static int
+name_for_pmd(const struct pcap_sink *pcap, char *devargs, size_t size, struct vmirror_error *err)
+{
+	struct stat meant, found;
+	char pid[16] = "";
+	char path[64];
+
+	if (readlink("/proc/self", pid, sizeof(pid) - 1) < 0)
+		return vmirror_error_set(err, -errno, "sink net_pcap: /proc/self: %s",
+					 strerror(errno));
+	snprintf(path, sizeof(path), "/proc/%s/fd/%d", pid, pcap->fd);
+	if (stat(path, &found) != 0 || fstat(pcap->fd, &meant) != 0 ||
+	    found.st_dev != meant.st_dev || found.st_ino != meant.st_ino)
+		return vmirror_error_set(err, -EIO,
+					 "sink net_pcap: %s is not %s; is /proc this "
+					 "namespace's?",
+					 path, pcap->path);
+	snprintf(devargs, size, "tx_pcap=%s", path);
+	return 0;
 }
 
 static int
@@ -170,8 +234,11 @@ pcap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char 
 		free(pcap);
 		return ret;
 	}
-	/* By pid: a secondary process that probes the vdev too must find the same file. */
-	snprintf(devargs, size, "tx_pcap=/proc/%d/fd/%d", getpid(), pcap->fd);
+	ret = name_for_pmd(pcap, devargs, size, err);
+	if (ret != 0) {
+		discard(pcap);
+		return ret;
+	}
 	pcap->good_size = FILE_HEADER_LEN;
 	sink->limits.max_chain = PMD_MAX_CHAIN;
 	sink->priv = pcap;
@@ -199,6 +266,12 @@ pcap_health(struct vmirror_sink *sink, const struct vmirror_sink_progress *progr
 	/* Nothing is written before the first burst, the file header included. */
 	if (!pcap->regular || progress->accepted_pkts == 0 || fstat(pcap->fd, &st) != 0)
 		return VMIRROR_SINK_WELL;
+	if (st.st_nlink == 0) {
+		snprintf(reason, VMIRROR_SINK_REASON_SIZE,
+			 "%.120s was removed; what is written to it is lost when the mirror ends",
+			 pcap->path);
+		return VMIRROR_SINK_AILS;
+	}
 
 	due = FILE_HEADER_LEN + progress->accepted_pkts * RECORD_HEADER_LEN +
 	      progress->accepted_bytes;
@@ -255,10 +328,8 @@ pcap_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
 
 	if (pcap->short_write)
 		trim(pcap);
-	if (end == VMIRROR_SINK_ABORT && pcap->created)
-		unlink(pcap->path);
-	close(pcap->fd);
-	free(pcap);
+	pcap->created = pcap->created && end == VMIRROR_SINK_ABORT;
+	discard(pcap);
 }
 
 static const char *const pcap_keys[] = {"tx_pcap", NULL};

@@ -29,6 +29,8 @@
 struct tap_sink {
 	char iface[IFNAMSIZ];
 	uint64_t rejected; /* as of the last look */
+	uint64_t accepted; /* at the last look at which packets had been refused */
+	char reason[VMIRROR_SINK_REASON_SIZE]; /* empty: well */
 };
 
 /* As the kernel's dev_valid_name() has it; '%' would make it a pattern. */
@@ -176,9 +178,9 @@ what_ails(const char *iface)
 		return "";
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
 	if (ioctl(fd, SIOCGIFFLAGS, &ifr) != 0)
-		what = " is gone";
+		what = " is gone and";
 	else if (!(ifr.ifr_flags & IFF_UP))
-		what = " is down";
+		what = " is down and";
 	close(fd);
 	return what;
 }
@@ -190,12 +192,16 @@ tap_health(struct vmirror_sink *sink, const struct vmirror_sink_progress *progre
 	struct tap_sink *tap = sink->priv;
 
 	/* Somebody may have moved it to another namespace: only refusals tell that it ails. */
-	if (progress->rejected_pkts == tap->rejected)
-		return VMIRROR_SINK_WELL;
-	tap->rejected = progress->rejected_pkts;
-	snprintf(reason, VMIRROR_SINK_REASON_SIZE, "interface %s%s and refuses packets", tap->iface,
-		 what_ails(tap->iface));
-	return VMIRROR_SINK_AILS;
+	if (progress->rejected_pkts != tap->rejected) {
+		tap->rejected = progress->rejected_pkts;
+		tap->accepted = progress->accepted_pkts;
+		snprintf(tap->reason, sizeof(tap->reason), "interface %s%s refuses packets",
+			 tap->iface, what_ails(tap->iface));
+	} else if (progress->accepted_pkts != tap->accepted) {
+		tap->reason[0] = '\0';
+	}
+	memcpy(reason, tap->reason, sizeof(tap->reason));
+	return tap->reason[0] != '\0' ? VMIRROR_SINK_AILS : VMIRROR_SINK_WELL;
 }
 
 static void
@@ -204,7 +210,11 @@ tap_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
 	free(sink->priv);
 }
 
-static const char *const tap_keys[] = {"iface", "mac", "persist", "remote", NULL};
+/*
+ * Not remote=, which turns all that the kernel receives on that interface into the tap, where
+ * nobody reads it; nor persist, which leaves the interface behind.
+ */
+static const char *const tap_keys[] = {"iface", "mac", NULL};
 
 extern const struct vmirror_sink_ops vmirror_sink_net_tap;
 

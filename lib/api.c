@@ -15,13 +15,25 @@
 #include "lib/engine.h"
 #include "lib/mirror.h"
 
+/* Unplug the sinks of mirrors that ended by themselves: this is a thread that may. */
+static void
+close_stopped(void)
+{
+	struct vmirror_mirror *mirror;
+
+	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+		vmirror_mirror_close(mirror);
+}
+
 /* Take the control lock, if there is an engine to control. */
 static int
 enter(struct vmirror_error *err)
 {
 	pthread_mutex_lock(&vmirror_engine.control);
-	if (vmirror_engine.running && !vmirror_engine.eal_gone)
+	if (vmirror_engine.running && !vmirror_engine.eal_gone) {
+		close_stopped();
 		return 0;
+	}
 	pthread_mutex_unlock(&vmirror_engine.control);
 	return vmirror_error_set(err, -EPERM,
 				 "the engine does not run; call vmirror_engine_init() "
@@ -98,7 +110,8 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 	pthread_mutex_lock(&vmirror_engine.control);
 	mirror = find(name, err);
 	if (mirror != NULL) {
-		vmirror_mirror_end(mirror, VMIRROR_ENDED, "removed");
+		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
+		vmirror_mirror_close(mirror);
 		list_remove(mirror);
 		vmirror_mirror_destroy(mirror);
 	}
@@ -140,6 +153,7 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err)
 					mirror->reason);
 	else
 		ret = vmirror_mirror_hook(mirror, err);
+	/* A stopped one keeps its word on how it ended. */
 	if (ret == 0)
 		mirror->state = VMIRROR_ATTACHED;
 	leave();

@@ -47,24 +47,18 @@ source_add(struct vmirror_mirror *mirror, const char *name, struct vmirror_error
 	return 0;
 }
 
-/* port=all: ports of the host, those that came since included. */
+/* port=all: ports of the host, those that came since included. Hook lock. */
 static int
 find_all(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
-	char name[RTE_ETH_NAME_MAX_LEN];
-	uint16_t port_id;
-	int ret;
+	char names[RTE_MAX_ETHPORTS][RTE_ETH_NAME_MAX_LEN];
+	unsigned int i, n = vmirror_port_names(names);
+	int ret = 0;
 
-	/* Leaves out owned ports, and so our sinks. */
-	RTE_ETH_FOREACH_DEV (port_id) {
-		if (rte_eth_dev_get_name_by_port(port_id, name) != 0 ||
-		    source_find(mirror, name) != NULL)
-			continue;
-		ret = source_add(mirror, name, err);
-		if (ret != 0)
-			return ret;
-	}
-	return 0;
+	for (i = 0; i < n && ret == 0; i++)
+		if (source_find(mirror, names[i]) == NULL)
+			ret = source_add(mirror, names[i], err);
+	return ret;
 }
 
 /* A port that is the sink of a mirror which is only being checked does not exist yet. */
@@ -74,8 +68,7 @@ is_planned_sink(const char *word)
 	const struct vmirror_mirror *other;
 
 	TAILQ_FOREACH (other, &vmirror_engine.mirrors, next)
-		if (other->sink == NULL && other->state != VMIRROR_ENDED &&
-		    strcmp(other->sink_plan.vdev, word) == 0)
+		if (other->sink == NULL && !other->over && strcmp(other->sink_plan.vdev, word) == 0)
 			return true;
 	return false;
 }
@@ -94,7 +87,8 @@ check_queues(const struct vmirror_spec *spec, const char *name, struct vmirror_e
 	if (spec->dir & VMIRROR_SPEC_TX)
 		n_txq = vmirror_port_queues(port_id, true);
 	last = spec->queues[spec->n_queues - 1].last;
-	if (last < RTE_MAX(n_rxq, n_txq))
+	/* A port that is not configured yet has none; they are hooked when they appear. */
+	if (last < RTE_MAX(n_rxq, n_txq) || (n_rxq == 0 && n_txq == 0))
 		return 0;
 	return vmirror_error_set(err, -EINVAL,
 				 "queue %u: port '%s' has %u rx and %u tx queues, numbered from 0",
@@ -110,9 +104,12 @@ vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error 
 	unsigned int i;
 	int ret;
 
-	if (spec->all_ports)
-		return find_all(mirror, err);
-
+	if (spec->all_ports) {
+		pthread_mutex_lock(&vmirror_engine.hooks);
+		ret = find_all(mirror, err);
+		pthread_mutex_unlock(&vmirror_engine.hooks);
+		return ret;
+	}
 	for (i = 0; i < spec->n_ports; i++) {
 		if (is_planned_sink(spec->ports[i]))
 			return vmirror_error_set(
@@ -141,10 +138,12 @@ vmirror_mirror_source_mtu(const struct vmirror_mirror *mirror)
 	uint16_t largest = RTE_ETHER_MTU;
 	uint16_t port_id, mtu;
 
+	pthread_mutex_lock(&vmirror_engine.hooks);
 	TAILQ_FOREACH (source, &mirror->sources, next)
-		if (rte_eth_dev_get_port_by_name(source->name, &port_id) == 0 &&
+		if (vmirror_port_present(source->name, &port_id) &&
 		    rte_eth_dev_get_mtu(port_id, &mtu) == 0)
 			largest = RTE_MAX(largest, mtu);
+	pthread_mutex_unlock(&vmirror_engine.hooks);
 	return largest;
 }
 
@@ -155,8 +154,9 @@ vmirror_mirror_read_imissed(struct vmirror_mirror *mirror)
 	struct rte_eth_stats stats;
 	uint16_t port_id;
 
+	pthread_mutex_lock(&vmirror_engine.hooks);
 	TAILQ_FOREACH (source, &mirror->sources, next) {
-		if (rte_eth_dev_get_port_by_name(source->name, &port_id) != 0 ||
+		if (!vmirror_port_present(source->name, &port_id) ||
 		    rte_eth_stats_get(port_id, &stats) != 0)
 			continue;
 		/* Somebody reset the port's counters, or it came back with new ones. */
@@ -164,6 +164,7 @@ vmirror_mirror_read_imissed(struct vmirror_mirror *mirror)
 			source->imissed_base = 0;
 		source->imissed = stats.imissed - source->imissed_base;
 	}
+	pthread_mutex_unlock(&vmirror_engine.hooks);
 }
 
 void
@@ -210,25 +211,26 @@ static int
 prepare_direction(struct vmirror_mirror *mirror, const char *port, uint16_t port_id, bool is_tx,
 		  struct vmirror_dispatch_change *change, struct vmirror_error *err)
 {
-	uint16_t n_queues = vmirror_port_queues(port_id, is_tx);
+	struct vmirror_dispatcher *d;
 	struct vmirror_record *record;
 	uint16_t queue;
 	int ret;
 
-	for (queue = 0; queue < n_queues; queue++) {
+	for (queue = 0; queue < RTE_MAX_QUEUES_PER_PORT; queue++) {
 		if (!vmirror_spec_has_queue(&mirror->spec, queue))
 			continue;
+		ret = vmirror_port_dispatcher(port_id, queue, is_tx, &d, err);
+		if (ret == -EINVAL)
+			return 0; /* there is no such queue yet, nor one behind it */
+		if (ret != 0)
+			return ret;
 		record = record_get(mirror, port, queue, is_tx);
-		if (record == NULL)
+		if (record == NULL ||
+		    (!record->hooked && vmirror_dispatch_add(change, d, &record->hook.hook) != 0))
 			return vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", port);
 		if (record->hooked)
 			continue;
-		ret = vmirror_port_dispatcher(port_id, queue, is_tx, &record->dispatcher, err);
-		if (ret == 0 &&
-		    vmirror_dispatch_add(change, record->dispatcher, &record->hook.hook) != 0)
-			ret = vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", port);
-		if (ret != 0)
-			return ret;
+		record->dispatcher = d;
 		record->port_id = port_id;
 		record->pending = true;
 	}
@@ -264,13 +266,16 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	struct vmirror_record *record;
 	int ret = 0;
 
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	/* What an event has just told of must not be undone here. */
+	if (mirror->sink == NULL || mirror->sink_gone || vmirror_engine.eal_gone) {
+		pthread_mutex_unlock(&vmirror_engine.hooks);
+		return vmirror_error_set(err, -ESTALE, "the sink is gone");
+	}
 	if (mirror->spec.all_ports)
 		ret = find_all(mirror, err);
-	if (ret != 0)
-		return ret;
-
-	pthread_mutex_lock(&vmirror_engine.hooks);
-	ret = prepare(mirror, &change, err);
+	if (ret == 0)
+		ret = prepare(mirror, &change, err);
 	if (ret == 0)
 		vmirror_dispatch_commit(&change);
 	else

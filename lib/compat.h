@@ -19,7 +19,9 @@ typedef uint32_t vmirror_thread_ret_t;
 static inline int
 vmirror_thread_create(vmirror_thread_t *thread, const char *name, rte_thread_func run, void *arg)
 {
-	return -rte_thread_create_control(thread, name, run, arg);
+	int ret = rte_thread_create_control(thread, name, run, arg);
+
+	return ret > 0 ? -ret : ret;
 }
 
 static inline void

@@ -40,8 +40,16 @@ vmirror_dispatch_init(void)
 static void
 barrier(void)
 {
-	if (vmirror_dispatch_fence || membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0)
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	const struct timespec grace = {.tv_nsec = 50 * 1000 * 1000};
+
+	if (!vmirror_dispatch_fence && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
+		return;
+	/* A seccomp filter may forbid it later. The cores fence from now on; this once, wait. */
+	if (!vmirror_dispatch_fence) {
+		__atomic_store_n(&vmirror_dispatch_fence, true, __ATOMIC_RELAXED);
+		nanosleep(&grace, NULL);
+	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 struct vmirror_dispatcher *

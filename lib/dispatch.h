@@ -61,7 +61,7 @@ struct vmirror_dispatcher {
 	pthread_spinlock_t lock;
 } __attribute__((aligned(64)));
 
-/** True where the kernel has no membarrier(2): the cores then fence. Written at init only. */
+/** True where membarrier(2) does not work: the cores then fence. Goes from false to true only. */
 extern bool vmirror_dispatch_fence;
 
 /** Find out about membarrier(2). Before the first dispatcher is made. */
@@ -110,7 +110,7 @@ vmirror_dispatch_enter(struct vmirror_dispatcher *d, struct rte_mbuf *const *pkt
 
 	__atomic_store_n(&d->seq, seq + 1, __ATOMIC_RELAXED);
 	/* Pairs with barrier() in dispatch.c. */
-	if (__builtin_expect(vmirror_dispatch_fence, 0))
+	if (__builtin_expect(__atomic_load_n(&vmirror_dispatch_fence, __ATOMIC_RELAXED), 0))
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	else
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -128,8 +128,11 @@ vmirror_dispatch_enter(struct vmirror_dispatcher *d, struct rte_mbuf *const *pkt
 static inline void
 vmirror_dispatch_burst(struct vmirror_dispatcher *d, struct rte_mbuf *const *pkts, uint16_t n_pkts)
 {
-	/* A look without entering: the list is read again inside, and not followed here. */
-	if (__atomic_load_n(&d->hooks, __ATOMIC_RELAXED) == NULL || n_pkts == 0)
+	/*
+	 * A look without entering: the list is read again inside, and not followed here. Acquire,
+	 * because shared was set before the first list was published.
+	 */
+	if (__atomic_load_n(&d->hooks, __ATOMIC_ACQUIRE) == NULL || n_pkts == 0)
 		return;
 
 	if (__builtin_expect(__atomic_load_n(&d->shared, __ATOMIC_RELAXED), 0)) {

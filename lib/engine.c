@@ -6,6 +6,10 @@
  * The sentinel. rte_eal_cleanup() removes vdevs under whoever uses them, in the order in which
  * they were added. So before the first sink a net_null vdev is plugged whose removal tells that
  * the cleanup has begun: all mirrors are detached there, while every sink is still whole.
+ *
+ * The guard. While the sentinel is being removed, the cleanup remembers the vdev after it. A control
+ * operation that is under way just then may unplug a sink, and must not unplug that one: so a
+ * second net_null stands between the sentinel and the first sink.
  */
 
 #include "lib/engine.h"
@@ -30,6 +34,7 @@
 #include "lib/vdev.h"
 
 #define SENTINEL_NAME "net_null_vmirror_sentinel"
+#define GUARD_NAME    "net_null_vmirror_guard"
 
 /* How soon new queues and ports are hooked, and ends of mirrors noticed. */
 #define TICK_NS (50 * 1000 * 1000)
@@ -94,8 +99,11 @@ on_cleanup(void)
 	self.sentinel = RTE_MAX_ETHPORTS;
 	pthread_mutex_unlock(&vmirror_engine.hooks);
 
-	if (locked)
-		pthread_mutex_unlock(&vmirror_engine.control);
+	if (!locked)
+		return;
+	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "EAL was cleaned up");
+	pthread_mutex_unlock(&vmirror_engine.control);
 }
 
 static int
@@ -198,11 +206,16 @@ stop_thread(void)
 static int
 plug_sentinel(struct vmirror_error *err)
 {
-	uint16_t port_id;
+	uint16_t port_id, guard;
 	int ret = vmirror_vdev_plug(SENTINEL_NAME, "", &port_id, err);
 
 	if (ret != 0)
 		return vmirror_error_prefix(err, ret, "sentinel: ");
+	ret = vmirror_vdev_plug(GUARD_NAME, "", &guard, err);
+	if (ret != 0) {
+		vmirror_vdev_unplug(SENTINEL_NAME);
+		return vmirror_error_prefix(err, ret, "guard: ");
+	}
 	pthread_mutex_lock(&vmirror_engine.hooks);
 	self.sentinel = port_id;
 	pthread_mutex_unlock(&vmirror_engine.hooks);
@@ -215,6 +228,7 @@ unplug_sentinel(void)
 	pthread_mutex_lock(&vmirror_engine.hooks);
 	self.sentinel = RTE_MAX_ETHPORTS;
 	pthread_mutex_unlock(&vmirror_engine.hooks);
+	vmirror_vdev_unplug(GUARD_NAME);
 	vmirror_vdev_unplug(SENTINEL_NAME);
 }
 
@@ -230,6 +244,9 @@ register_events(struct vmirror_error *err)
 {
 	int ret;
 
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	vmirror_port_forget();
+	pthread_mutex_unlock(&vmirror_engine.hooks);
 	ret = rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_NEW, on_new, NULL);
 	if (ret == 0)
 		ret = rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_DESTROY, on_destroy,
@@ -248,6 +265,8 @@ check_host(const struct vmirror_engine_opts *opts, struct vmirror_error *err)
 					 opts->size, sizeof(*opts));
 	if (vmirror_engine.eal_gone)
 		return vmirror_error_set(err, -EPERM, "EAL has been cleaned up");
+	if (rte_lcore_count() == 0)
+		return vmirror_error_set(err, -EPERM, "call rte_eal_init() first");
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return vmirror_error_set(err, -ENOTSUP,
 					 "a secondary process cannot mirror; use the primary one");
@@ -319,7 +338,8 @@ vmirror_engine_fini(void)
 	was_running = vmirror_engine.running;
 	vmirror_engine.running = false;
 	while ((mirror = TAILQ_FIRST(&vmirror_engine.mirrors)) != NULL) {
-		vmirror_mirror_end(mirror, VMIRROR_ENDED, "removed");
+		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
+		vmirror_mirror_close(mirror);
 		pthread_mutex_lock(&vmirror_engine.hooks);
 		TAILQ_REMOVE(&vmirror_engine.mirrors, mirror, next);
 		pthread_mutex_unlock(&vmirror_engine.hooks);

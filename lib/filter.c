@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Filters from text to machine code: libpcap compiles, rte_bpf converts, verifies and JITs.
- * inline.c runs them.
+ * Filters from text to machine code: libpcap compiles, rte_bpf converts, bpf_mend.c mends, rte_bpf
+ * verifies and JITs. inline.c runs them.
  */
 
 #include "lib/filter.h"
@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #include <pcap/pcap.h>
-#include <rte_errno.h>
 #include <rte_malloc.h>
 
 #include "devargs/error.h"
+#include "lib/bpf_mend.h"
 
 /* The longest packet that a filter is compiled for, as tcpdump and dumpcap have it. */
 #define FILTER_SNAPLEN 262144
@@ -38,9 +38,15 @@ load(const struct bpf_program *program)
 {
 	struct rte_bpf_prm *prm = rte_bpf_convert(program);
 	struct rte_bpf *bpf = NULL;
+	struct ebpf_insn *mended;
 
-	if (prm != NULL)
+	if (prm == NULL)
+		return NULL;
+	mended = vmirror_bpf_mend(prm->ins, prm->nb_ins, &prm->nb_ins);
+	prm->ins = mended;
+	if (mended != NULL)
 		bpf = rte_bpf_load(prm);
+	free(mended);
 	rte_free(prm);
 	return bpf;
 }
@@ -64,8 +70,8 @@ vmirror_filter_create(struct vmirror_filter **filter, const char *text, struct v
 	}
 	f->bpf = load(&program);
 	if (f->bpf == NULL) {
-		ret = vmirror_error_set(err, -rte_errno, "filter \"%s\": rte_bpf cannot run it: %s",
-					text, rte_strerror(rte_errno));
+		ret = vmirror_error_set(err, -ENOTSUP, "filter \"%s\": rte_bpf cannot run it",
+					text);
 		free(f);
 		goto free_program;
 	}

@@ -18,7 +18,7 @@
 /** Immutable once made: any number of cores may run it. */
 struct vmirror_filter {
 	struct rte_bpf *bpf;
-	uint64_t (*jit)(void *mbuf); /* NULL where DPDK has no JIT: interpreted */
+	uint64_t (*jit)(void *mbuf); /* NULL where DPDK has none or it fails: interpreted */
 };
 
 /** @return 0; -EINVAL with libpcap's words in err; -ENOMEM */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The inline engine. Everything but the two functions at the end runs on a forwarding core,
+ * The inline engine. Everything but the functions at the end runs on a forwarding core,
  * inside vmirror_dispatch_burst(): counters, no logs, no heap, no system calls but the PMD's own.
  */
 
 #include "lib/inline.h"
+
+#include <sched.h>
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -117,11 +119,13 @@ take_all(struct vmirror_inline *path, struct rte_mbuf *const *pkts, bool is_tx, 
 /*
  * Hand clones to the vdev. A driver may stop at one frame and still want the next, so a refused
  * one is dropped and the rest is offered again; two refusals in a row mean that it wants none.
+ * @return bytes that it keeps
  */
-static void
+static uint64_t
 deliver(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
 {
 	unsigned int refusals = 0;
+	uint64_t kept_bytes = 0;
 	uint16_t at = 0;
 
 	while (at < c->n && refusals < 2) {
@@ -131,7 +135,7 @@ deliver(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
 		refusals = sent == 0 ? refusals + 1 : 0;
 		for (; at < end; at++) {
 			t->accepted++;
-			path->fed.accepted_bytes += c->kept[at];
+			kept_bytes += c->kept[at];
 		}
 		if (at < c->n) {
 			rte_pktmbuf_free(c->out[at++]);
@@ -141,6 +145,26 @@ deliver(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
 	t->rejected += c->n - at;
 	for (; at < c->n; at++)
 		rte_pktmbuf_free(c->out[at]);
+	return kept_bytes;
+}
+
+static void
+add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELEASE);
+}
+
+/* Publish what a burst brought, so that vmirror_inline_read_fed() sees all of it or nothing. */
+static void
+account(struct vmirror_inline *path, struct vmirror_tally *tally, const struct vmirror_tally *t,
+	uint64_t kept_bytes)
+{
+	__atomic_store_n(&path->seq, path->seq + 1, __ATOMIC_RELAXED);
+	add(&path->fed.accepted_pkts, t->accepted);
+	add(&path->fed.accepted_bytes, kept_bytes);
+	add(&path->fed.rejected_pkts, t->rejected);
+	vmirror_tally_add(tally, t);
+	add(&path->seq, 1);
 }
 
 static void
@@ -164,11 +188,7 @@ run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t 
 	} else {
 		pthread_spin_lock(&path->lock);
 		take_all(path, pkts, h->is_tx, &c, &t);
-		deliver(path, &c, &t);
-		path->fed.accepted_pkts += t.accepted;
-		path->fed.rejected_pkts += t.rejected;
-		/* Under the lock, so that the tallies of all queues agree with fed. */
-		vmirror_tally_add(h->tally, &t);
+		account(path, h->tally, &t, deliver(path, &c, &t));
 		pthread_spin_unlock(&path->lock);
 		return;
 	}
@@ -201,12 +221,32 @@ vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_inline
 	};
 }
 
+bool
+vmirror_inline_read_fed(const struct vmirror_inline *path, struct vmirror_sink_progress *fed,
+			void (*read)(void *arg), void *arg)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		uint64_t seq = __atomic_load_n(&path->seq, __ATOMIC_ACQUIRE);
+
+		fed->accepted_pkts = __atomic_load_n(&path->fed.accepted_pkts, __ATOMIC_ACQUIRE);
+		fed->accepted_bytes = __atomic_load_n(&path->fed.accepted_bytes, __ATOMIC_ACQUIRE);
+		fed->rejected_pkts = __atomic_load_n(&path->fed.rejected_pkts, __ATOMIC_ACQUIRE);
+		read(arg);
+		if ((seq & 1) == 0 && __atomic_load_n(&path->seq, __ATOMIC_RELAXED) == seq)
+			return true;
+		sched_yield();
+	}
+	return false;
+}
+
 void
 vmirror_inline_close_gate(struct vmirror_inline *path, enum vmirror_inline_gate gate)
 {
-	/* The lock orders this with a core that is just using up the budget. */
-	pthread_spin_lock(&path->lock);
-	if (gate > path->gate)
-		__atomic_store_n(&path->gate, gate, __ATOMIC_RELAXED);
-	pthread_spin_unlock(&path->lock);
+	enum vmirror_inline_gate now = __atomic_load_n(&path->gate, __ATOMIC_RELAXED);
+
+	while (now < gate && !__atomic_compare_exchange_n(&path->gate, &now, gate, false,
+							  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
 }

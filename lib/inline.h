@@ -37,9 +37,11 @@ struct vmirror_inline {
 
 	enum vmirror_inline_gate gate; /**< control and cores write, cores read */
 
+	/* Cores only: a control thread that is preempted must not hold what cores wait for. */
 	pthread_spinlock_t lock __attribute__((aligned(64)));
 	uint64_t budget;                  /**< packets left to capture; under the lock */
-	struct vmirror_sink_progress fed; /**< under the lock */
+	uint64_t seq;                     /**< odd while fed and the tallies are being changed */
+	struct vmirror_sink_progress fed; /**< written under the lock, read by control */
 };
 
 /** One hook: this mirror on one queue of one port in one direction. */
@@ -53,6 +55,17 @@ struct vmirror_inline_hook {
 void
 vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_inline *path,
 			 struct vmirror_tally *tally, bool is_tx);
+
+/**
+ * Control side, while cores run: read what the sink has been fed, and with it the tallies of the
+ * mirror's hooks, such that they agree.
+ *
+ * @param read  called with arg for the tallies, again when a core came in between
+ * @return      false when cores came in between each time; then nothing that was read counts
+ */
+bool
+vmirror_inline_read_fed(const struct vmirror_inline *path, struct vmirror_sink_progress *fed,
+			void (*read)(void *arg), void *arg);
 
 /** Close the gate further; opens nothing. Control side, while cores run. */
 void

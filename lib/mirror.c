@@ -27,6 +27,8 @@
 /* A chunk of segmented jumbo frames on its way, with room to spare; a ring's size less one. */
 #define DEFAULT_MBUFS 2047
 
+#define NOTICE_INTERVAL_NS UINT64_C(10000000000)
+
 static struct vmirror_mirror *
 find_by_name(const char *name)
 {
@@ -67,7 +69,7 @@ check_resources(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 	const struct vmirror_mirror *other;
 
 	TAILQ_FOREACH (other, &vmirror_engine.mirrors, next) {
-		if (other->state == VMIRROR_ENDED || other->sink_plan.ops == NULL)
+		if (other->over && other->sink == NULL)
 			continue;
 		if (strcmp(other->sink_plan.vdev, plan->vdev) == 0)
 			return vmirror_error_set(err, -EEXIST,
@@ -206,6 +208,17 @@ now_ns(void)
 	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 }
 
+/* A time beyond the clock's reach is never. */
+static void
+set_deadline(struct vmirror_mirror *mirror)
+{
+	uint64_t now = now_ns();
+	uint64_t ms = mirror->spec.duration_ms;
+
+	if (ms != 0 && ms <= (UINT64_MAX - now) / 1000000)
+		mirror->deadline_ns = now + ms * 1000000;
+}
+
 int
 vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
@@ -230,14 +243,14 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	if (ret != 0)
 		goto destroy_sink;
 	mirror->state = VMIRROR_ATTACHED;
-	if (mirror->spec.duration_ms != 0)
-		mirror->deadline_ns = now_ns() + mirror->spec.duration_ms * 1000000;
+	set_deadline(mirror);
 	return 0;
 
 destroy_sink:
 	pthread_mutex_lock(&vmirror_engine.hooks);
 	mirror->sink = NULL;
 	pthread_mutex_unlock(&vmirror_engine.hooks);
+	vmirror_sink_stop(sink);
 	vmirror_sink_destroy(sink, VMIRROR_SINK_ABORT, false);
 fail:
 	return vmirror_error_prefix(err, ret, "mirror '%s': ", mirror->spec.name);
@@ -249,35 +262,53 @@ set_reason(struct vmirror_mirror *mirror, const char *reason)
 	snprintf(mirror->reason, sizeof(mirror->reason), "%s", reason);
 }
 
+static void
+read_candidates(void *arg)
+{
+	struct vmirror_mirror *mirror = arg;
+	struct vmirror_record *record;
+
+	TAILQ_FOREACH (record, &mirror->records, next)
+		record->well_candidate = __atomic_load_n(&record->tally.accepted, __ATOMIC_ACQUIRE);
+}
+
 /* Ask the sink how it is; its word on packets that it hides the loss of is kept per queue. */
 static enum vmirror_sink_health
 look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE])
 {
 	struct vmirror_sink *sink = mirror->sink;
-	enum vmirror_sink_health health;
 	struct vmirror_sink_progress fed;
 	struct vmirror_record *record;
+	enum vmirror_sink_health health;
 
-	if (sink->ops->health == NULL)
-		return VMIRROR_SINK_WELL;
+	if (!vmirror_inline_read_fed(&mirror->path, &fed, read_candidates, mirror))
+		return VMIRROR_SINK_UNSEEN;
 
-	pthread_spin_lock(&mirror->path.lock);
-	fed = mirror->path.fed;
-	TAILQ_FOREACH (record, &mirror->records, next)
-		record->well_candidate = record->tally.accepted;
-	pthread_spin_unlock(&mirror->path.lock);
-
-	health = sink->ops->health(sink, &fed, reason);
+	health = sink->ops->health == NULL ? VMIRROR_SINK_WELL
+					   : sink->ops->health(sink, &fed, reason);
 	if (health != VMIRROR_SINK_FAILED)
 		TAILQ_FOREACH (record, &mirror->records, next)
 			record->well = record->well_candidate;
 	return health;
 }
 
+/* Told at once, and then at most so often: packets that come and go must not flood a log. */
+static void
+tell_ailment(struct vmirror_mirror *mirror, const char *reason)
+{
+	uint64_t now = now_ns();
+
+	if (strcmp(mirror->reason, reason) != 0 && now >= mirror->next_notice_ns) {
+		vmirror_engine_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name,
+				      reason);
+		mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
+	}
+	set_reason(mirror, reason);
+}
+
 static void
 check_health(struct vmirror_mirror *mirror)
 {
-	const char *name = mirror->spec.name;
 	char reason[VMIRROR_SINK_REASON_SIZE];
 
 	switch (look_at_sink(mirror, reason)) {
@@ -285,41 +316,60 @@ check_health(struct vmirror_mirror *mirror)
 		mirror->state = VMIRROR_FAILED;
 		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_FAILED);
 		set_reason(mirror, reason);
-		vmirror_engine_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", name, reason);
+		vmirror_engine_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name,
+				      reason);
 		break;
 	case VMIRROR_SINK_AILS:
-		if (strcmp(mirror->reason, reason) != 0)
-			vmirror_engine_notify(VMIRROR_WARNING, "mirror '%s': %s", name, reason);
-		set_reason(mirror, reason);
+		tell_ailment(mirror, reason);
 		break;
 	case VMIRROR_SINK_WELL:
+		set_reason(mirror, "");
+		break;
+	case VMIRROR_SINK_UNSEEN:
 		break;
 	}
 }
 
 void
-vmirror_mirror_end(struct vmirror_mirror *mirror, enum vmirror_state state, const char *reason)
+vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, const char *reason)
 {
-	struct vmirror_sink *sink;
+	bool sink_gone;
 
+	if (mirror->over)
+		return;
+	mirror->over = true;
 	pthread_mutex_lock(&vmirror_engine.hooks);
 	vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+	sink_gone = mirror->sink_gone || vmirror_engine.eal_gone;
 	pthread_mutex_unlock(&vmirror_engine.hooks);
+	if (mirror->sink == NULL)
+		return;
 
 	vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_ENDED);
-	if (mirror->sink != NULL && mirror->state != VMIRROR_FAILED)
+	if (mirror->state != VMIRROR_FAILED)
 		check_health(mirror);
 	if (mirror->state != VMIRROR_FAILED) {
 		mirror->state = state;
-		if (mirror->reason[0] == '\0')
-			set_reason(mirror, reason);
+		set_reason(mirror, reason);
 	}
+	if (!sink_gone)
+		vmirror_sink_stop(mirror->sink);
+}
 
+void
+vmirror_mirror_close(struct vmirror_mirror *mirror)
+{
+	struct vmirror_sink *sink;
+	bool sink_gone;
+
+	if (!mirror->over)
+		return;
 	pthread_mutex_lock(&vmirror_engine.hooks);
 	sink = mirror->sink;
+	sink_gone = mirror->sink_gone || vmirror_engine.eal_gone;
 	mirror->sink = NULL;
 	pthread_mutex_unlock(&vmirror_engine.hooks);
-	vmirror_sink_destroy(sink, VMIRROR_SINK_DONE, mirror->sink_gone || vmirror_engine.eal_gone);
+	vmirror_sink_destroy(sink, VMIRROR_SINK_DONE, sink_gone);
 }
 
 /* New ports under a name that the mirror waits for, and new queues. */
@@ -327,8 +377,9 @@ static void
 follow_ports(struct vmirror_mirror *mirror)
 {
 	struct vmirror_error err;
+	int ret = vmirror_mirror_hook(mirror, &err);
 
-	if (vmirror_mirror_hook(mirror, &err) == 0)
+	if (ret == 0 || ret == -ESTALE)
 		mirror->sync_errors = 0;
 	else if (mirror->sync_errors++ == 0)
 		vmirror_engine_notify(VMIRROR_WARNING, "mirror '%s' does not follow its ports: %s",
@@ -336,10 +387,19 @@ follow_ports(struct vmirror_mirror *mirror)
 }
 
 static void
-end_and_tell(struct vmirror_mirror *mirror, const char *reason)
+stop_and_tell(struct vmirror_mirror *mirror, const char *reason)
 {
-	vmirror_mirror_end(mirror, VMIRROR_ENDED, reason);
+	vmirror_mirror_stop(mirror, VMIRROR_ENDED, reason);
 	vmirror_engine_notify(VMIRROR_INFO, "mirror '%s' ended: %s", mirror->spec.name, reason);
+}
+
+static void
+fail_without_sink(struct vmirror_mirror *mirror)
+{
+	const char *reason = "its sink's vdev was removed by the process";
+
+	vmirror_mirror_stop(mirror, VMIRROR_FAILED, reason);
+	vmirror_engine_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name, reason);
 }
 
 void
@@ -347,32 +407,21 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 {
 	char reason[64];
 
-	if (mirror->state == VMIRROR_ENDED)
+	if (mirror->over || mirror->sink == NULL)
 		return;
-	if (mirror->sink_gone) {
-		mirror->state = VMIRROR_FAILED;
-		set_reason(mirror, "its sink's vdev was removed by the process");
-		vmirror_engine_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name,
-				      mirror->reason);
-		vmirror_mirror_end(mirror, VMIRROR_FAILED, mirror->reason);
-		mirror->sink_gone = false;
-		return;
-	}
-	if (__atomic_load_n(&mirror->path.gate, __ATOMIC_RELAXED) == VMIRROR_GATE_ENDED &&
-	    mirror->sink != NULL) {
+	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED)) {
+		fail_without_sink(mirror);
+	} else if (__atomic_load_n(&mirror->path.gate, __ATOMIC_RELAXED) == VMIRROR_GATE_ENDED) {
 		snprintf(reason, sizeof(reason), "reached its count of %" PRIu64,
 			 mirror->spec.count);
-		end_and_tell(mirror, reason);
-		return;
-	}
-	if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns && mirror->sink != NULL) {
+		stop_and_tell(mirror, reason);
+	} else if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns) {
 		snprintf(reason, sizeof(reason), "reached its duration of %" PRIu64 " ms",
 			 mirror->spec.duration_ms);
-		end_and_tell(mirror, reason);
-		return;
-	}
-	if (mirror->state == VMIRROR_ATTACHED)
-		follow_ports(mirror);
-	if (mirror->state == VMIRROR_ATTACHED || mirror->state == VMIRROR_DETACHED)
+		stop_and_tell(mirror, reason);
+	} else if (mirror->state != VMIRROR_FAILED) {
+		if (mirror->state == VMIRROR_ATTACHED)
+			follow_ports(mirror);
 		check_health(mirror);
+	}
 }

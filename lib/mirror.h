@@ -10,7 +10,8 @@
  *     create   names, sources, filter and mempool; nothing that can be seen from outside
  *     start    the sink is plugged and the hooks are attached, or neither
  *     tick     now and then: new queues and ports, count, duration, the sink's health
- *     end      detached, the sink flushed and unplugged; the counters stay
+ *     stop     detached, the sink's output complete; the counters stay
+ *     close    the sink is unplugged
  *     destroy
  *
  * Every function here is called under the control lock, but those that say otherwise.
@@ -72,6 +73,8 @@ struct vmirror_mirror {
 	struct vmirror_sink_plan sink_plan;
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
 	bool sink_gone;            /**< somebody else removed the vdev; hook lock */
+	bool over;                 /**< stopped */
+	uint64_t next_notice_ns;   /**< before then no ailment is told */
 	unsigned int sync_errors;  /**< so that an error which repeats is told once */
 };
 
@@ -83,7 +86,7 @@ vmirror_mirror_create(struct vmirror_mirror **mirror, const char *text, struct v
 int
 vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err);
 
-/** Free one that has ended or never started, and is in no list. Takes NULL. */
+/** Free one that is closed or never started, and is in no list. Takes NULL. */
 void
 vmirror_mirror_destroy(struct vmirror_mirror *mirror);
 
@@ -115,9 +118,17 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err);
 void
 vmirror_mirror_unhook(struct vmirror_mirror *mirror, uint16_t port_id);
 
-/** Detach, flush and unplug the sink; keep the counters. */
+/**
+ * Detach, and stop the sink so that its output is complete; keep the counters. Hotplug is left to
+ * vmirror_mirror_close(), so that the control thread, which calls this one as well, never plugs:
+ * EAL's list of devargs has no lock against a host that does.
+ */
 void
-vmirror_mirror_end(struct vmirror_mirror *mirror, enum vmirror_state state, const char *reason);
+vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, const char *reason);
+
+/** Unplug the sink of a stopped mirror, if that is still to be done. A host's thread only. */
+void
+vmirror_mirror_close(struct vmirror_mirror *mirror);
 
 /** Look after a mirror. */
 void

@@ -25,12 +25,15 @@ tag_append(struct vmirror_packet_tags *tags, uint16_t tpid, uint16_t tci)
 void
 vmirror_packet_tags(const struct rte_mbuf *pkt, bool is_tx, struct vmirror_packet_tags *tags)
 {
-	uint64_t two = is_tx ? RTE_MBUF_F_TX_QINQ : RTE_MBUF_F_RX_QINQ_STRIPPED;
+	uint64_t outer = is_tx ? RTE_MBUF_F_TX_QINQ : RTE_MBUF_F_RX_QINQ_STRIPPED;
+	/* On rx the outer tag may be the only one that was taken out of the packet. */
+	uint64_t inner = is_tx ? VMIRROR_TX_TAGGED : RTE_MBUF_F_RX_VLAN_STRIPPED;
 
 	tags->len = 0;
-	if ((pkt->ol_flags & two) != 0)
+	if ((pkt->ol_flags & outer) != 0)
 		tag_append(tags, RTE_ETHER_TYPE_QINQ, pkt->vlan_tci_outer);
-	tag_append(tags, RTE_ETHER_TYPE_VLAN, pkt->vlan_tci);
+	if ((pkt->ol_flags & inner) != 0)
+		tag_append(tags, RTE_ETHER_TYPE_VLAN, pkt->vlan_tci);
 }
 
 bool

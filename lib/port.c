@@ -17,6 +17,7 @@
 
 #include "devargs/error.h"
 #include "devargs/nearest.h"
+#include "lib/engine.h"
 #include "lib/vdev.h"
 
 /* Never freed: the callbacks point there as long as the process lives. */
@@ -40,21 +41,36 @@ on_tx(uint16_t port_id, uint16_t queue, struct rte_mbuf *pkts[], uint16_t n_pkts
 	return n_pkts;
 }
 
+unsigned int
+vmirror_port_names(char names[RTE_MAX_ETHPORTS][RTE_ETH_NAME_MAX_LEN])
+{
+	struct rte_eth_dev_owner owner;
+	unsigned int n = 0;
+	uint16_t port_id;
+
+	/* Not RTE_ETH_FOREACH_DEV: it follows pointers that a port which goes takes along. */
+	for (port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++)
+		if (!going[port_id] && rte_eth_dev_is_valid_port(port_id) &&
+		    rte_eth_dev_owner_get(port_id, &owner) == 0 &&
+		    owner.id == RTE_ETH_DEV_NO_OWNER &&
+		    rte_eth_dev_get_name_by_port(port_id, names[n]) == 0)
+			n++;
+	return n;
+}
+
 static int
 not_found(const char *word, struct vmirror_error *err)
 {
 	char names[RTE_MAX_ETHPORTS][RTE_ETH_NAME_MAX_LEN];
 	const char *known[RTE_MAX_ETHPORTS + 1];
-	unsigned int n = 0;
+	unsigned int i, n;
 	char hint[320];
-	uint16_t port_id;
 
-	RTE_ETH_FOREACH_DEV (port_id) {
-		if (rte_eth_dev_get_name_by_port(port_id, names[n]) == 0) {
-			known[n] = names[n];
-			n++;
-		}
-	}
+	pthread_mutex_lock(&vmirror_engine.hooks);
+	n = vmirror_port_names(names);
+	pthread_mutex_unlock(&vmirror_engine.hooks);
+	for (i = 0; i < n; i++)
+		known[i] = names[i];
 	known[n] = NULL;
 	if (n == 0)
 		return vmirror_error_set(err, -ENODEV, "port '%s' does not exist; there are none",
@@ -90,7 +106,8 @@ vmirror_port_find(const char *word, char name[RTE_ETH_NAME_MAX_LEN], struct vmir
 bool
 vmirror_port_present(const char *name, uint16_t *port_id)
 {
-	return rte_eth_dev_get_port_by_name(name, port_id) == 0 && !going[*port_id];
+	return rte_eth_dev_get_port_by_name(name, port_id) == 0 && !going[*port_id] &&
+	       !vmirror_vdev_is_own(*port_id);
 }
 
 uint16_t
@@ -125,6 +142,8 @@ install(struct vmirror_dispatcher *d, uint16_t port_id, uint16_t queue, bool is_
 		callback = rte_eth_add_tx_callback(port_id, queue, on_tx, d);
 	else
 		callback = rte_eth_add_first_rx_callback(port_id, queue, on_rx, d);
+	if (callback == NULL && rte_errno == EINVAL)
+		return -EINVAL;
 	if (callback == NULL)
 		return vmirror_error_set(err, -rte_errno, "port %u: no callback on %s queue %u: %s",
 					 port_id, is_tx ? "tx" : "rx", queue,
@@ -133,14 +152,17 @@ install(struct vmirror_dispatcher *d, uint16_t port_id, uint16_t queue, bool is_
 	return 0;
 }
 
-/* Several cores may transmit on one queue where the port offers that and the host took it up. */
+/*
+ * Several cores may transmit on one queue where the port offers that and the host took it up. The
+ * host may take it up later, unseen, so the offer is what counts.
+ */
 static bool
 is_shared(uint16_t port_id, bool is_tx)
 {
-	struct rte_eth_conf conf;
+	struct rte_eth_dev_info info;
 
-	return is_tx && rte_eth_dev_conf_get(port_id, &conf) == 0 &&
-	       (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MT_LOCKFREE) != 0;
+	return is_tx && rte_eth_dev_info_get(port_id, &info) == 0 &&
+	       (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MT_LOCKFREE) != 0;
 }
 
 int
@@ -170,4 +192,10 @@ void
 vmirror_port_goes(uint16_t port_id)
 {
 	going[port_id] = true;
+}
+
+void
+vmirror_port_forget(void)
+{
+	memset(going, 0, sizeof(going));
 }

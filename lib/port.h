@@ -27,19 +27,28 @@
 int
 vmirror_port_find(const char *word, char name[RTE_ETH_NAME_MAX_LEN], struct vmirror_error *err);
 
-/** A port by its device name, if it is there and not going away. Hook lock. */
+/** A port of the host's by its device name, if it is there and not going away. Hook lock. */
 bool
 vmirror_port_present(const char *name, uint16_t *port_id);
 
-/** Queues that a port has in one direction now. */
+/** Queues that a port has in one direction now. Asks the driver: a host's thread only. */
 uint16_t
 vmirror_port_queues(uint16_t port_id, bool is_tx);
 
 /**
- * The dispatcher of a queue, its callback installed. Hook lock.
+ * Names of the host's ports, sinks and other owned ones left out. Hook lock.
  *
- * @return 0; -ENOMEM; -ENOTSUP on a DPDK without callbacks; -EINVAL when the queue is not there
- *         or cannot have one (hairpin); err set
+ * @return how many
+ */
+unsigned int
+vmirror_port_names(char names[RTE_MAX_ETHPORTS][RTE_ETH_NAME_MAX_LEN]);
+
+/**
+ * The dispatcher of a queue, its callback installed. Asks ethdev and not the driver, so that the
+ * control thread may do so at any time. Hook lock.
+ *
+ * @return 0; -EINVAL when the queue is not there or cannot have a callback (hairpin); -ENOMEM;
+ *         err set but for -EINVAL
  */
 int
 vmirror_port_dispatcher(uint16_t port_id, uint16_t queue, bool is_tx, struct vmirror_dispatcher **d,
@@ -55,5 +64,9 @@ vmirror_port_came(uint16_t port_id);
 
 void
 vmirror_port_goes(uint16_t port_id);
+
+/** Events were not heard: what they told is void. Hook lock. */
+void
+vmirror_port_forget(void);
 
 #endif

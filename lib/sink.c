@@ -187,7 +187,6 @@ vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *
 		return vmirror_error_set(err, -ENOMEM, "sink: out of memory");
 	s->ops = plan->ops;
 	memcpy(s->vdev, plan->vdev, sizeof(s->vdev));
-	memcpy(s->resource, plan->resource, sizeof(s->resource));
 
 	ret = s->ops->open(s, spec, devargs, sizeof(devargs), err);
 	if (ret != 0)
@@ -212,14 +211,20 @@ free_sink:
 }
 
 void
+vmirror_sink_stop(struct vmirror_sink *sink)
+{
+	/* The host may have removed it just now, and plugged a port of its own in its place. */
+	if (vmirror_vdev_is_own(sink->port_id))
+		rte_eth_dev_stop(sink->port_id);
+}
+
+void
 vmirror_sink_destroy(struct vmirror_sink *sink, enum vmirror_sink_end end, bool vdev_gone)
 {
 	if (sink == NULL)
 		return;
-	if (!vdev_gone) {
-		rte_eth_dev_stop(sink->port_id);
+	if (!vdev_gone)
 		vmirror_vdev_unplug(sink->vdev);
-	}
 	if (sink->ops->close != NULL)
 		sink->ops->close(sink, end);
 	free(sink);

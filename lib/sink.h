@@ -23,6 +23,7 @@
  * check. None prints, exits or keeps a pointer to the spec.
  */
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +34,7 @@
 struct rte_mempool;
 
 /** Bytes of the text that names what a sink writes to, as "interface mon0". */
-#define VMIRROR_SINK_RESOURCE_SIZE 320
+#define VMIRROR_SINK_RESOURCE_SIZE (PATH_MAX + 16)
 
 /** Bytes of a sentence on a sink's health. */
 #define VMIRROR_SINK_REASON_SIZE 256
@@ -65,6 +66,7 @@ struct vmirror_sink_needs {
 };
 
 enum vmirror_sink_health {
+	VMIRROR_SINK_UNSEEN, /**< could not be looked at just now; not for drivers to say */
 	VMIRROR_SINK_WELL,
 	VMIRROR_SINK_AILS,   /**< refuses packets and may recover */
 	VMIRROR_SINK_FAILED, /**< is to be fed no more */
@@ -87,7 +89,7 @@ struct vmirror_sink_ops {
 	 * silenced for as long, unless somebody raised its level to have its word.
 	 */
 	const char *noisy_log;
-	uint16_t n_rxq;          /**< rx queues that the PMD wants set up, never polled */
+	uint16_t n_rxq; /**< rx queues that the PMD wants set up, never polled */
 
 	/** Fills in the plan's resource. @return 0, or -errno with err set */
 	int (*check)(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
@@ -112,7 +114,6 @@ struct vmirror_sink {
 	const struct vmirror_sink_ops *ops;
 	struct vmirror_sink_limits limits;
 	char vdev[64];
-	char resource[VMIRROR_SINK_RESOURCE_SIZE];
 	uint16_t port_id;
 	void *priv; /**< the driver's */
 };
@@ -144,8 +145,12 @@ vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *
 		    const struct vmirror_sink_plan *plan, const struct vmirror_sink_needs *needs,
 		    struct vmirror_error *err);
 
+/** Stop the vdev, so that what it was fed is out. No core may be feeding it. */
+void
+vmirror_sink_stop(struct vmirror_sink *sink);
+
 /**
- * Stop, unplug, close, free. No core may be feeding it. Takes NULL.
+ * Unplug, close, free one that is stopped. Takes NULL.
  *
  * @param end        ABORT: leave nothing behind
  * @param vdev_gone  EAL has removed the vdev already

@@ -57,17 +57,23 @@ vmirror_vdev_plug(const char *name, const char *devargs, uint16_t *port_id,
 	if (rte_eth_dev_get_port_by_name(name, port_id) == 0)
 		return vmirror_error_set(err, -EEXIST, "vdev '%s' exists already, as port %u", name,
 					 *port_id);
+	/* Before a driver makes files and interfaces for a port that it will not get. */
+	if (rte_eth_dev_count_total() == RTE_MAX_ETHPORTS)
+		return vmirror_error_set(err, -ENOSPC,
+					 "vdev '%s': this DPDK has %u ports, and all are in use",
+					 name, RTE_MAX_ETHPORTS);
 	plugging = true;
 	ret = rte_eal_hotplug_add("vdev", name, devargs);
 	plugging = false;
-	if (ret != 0)
-		return vmirror_error_set(
-			err, ret < 0 ? ret : -EIO,
-			"vdev '%s' (%s) could not be plugged: %s", name,
-			devargs, rte_strerror(ret < 0 ? -ret : EIO));
+	if (ret != 0) {
+		/* Drivers say -1 for whatever went wrong. */
+		ret = ret < -1 ? ret : -EIO;
+		return vmirror_error_set(err, ret, "vdev '%s' (%s) could not be plugged: %s", name,
+					 devargs, rte_strerror(-ret));
+	}
 
 	if (rte_eth_dev_get_port_by_name(name, port_id) != 0) {
-		rte_eal_hotplug_remove("vdev", name);
+		/* Not removed: it is somebody's whose port was closed, and EAL plugged nothing. */
 		return vmirror_error_set(err, -ENODEV, "vdev '%s' made no port", name);
 	}
 	if (!vmirror_vdev_is_own(*port_id)) {

@@ -5,6 +5,7 @@
 #include "tests/eal/host.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ host_init(void)
 			      sysconf(_SC_NPROCESSORS_ONLN) > 1 ? "0,1" : "0",
 			      "--no-pci",
 			      "--no-telemetry",
+			      "--no-shconf", /* nor a thread and files for secondaries */
 			      "--log-level=lib.eal:warning",
 			      "--file-prefix",
 			      prefix,
@@ -64,6 +66,8 @@ host_init(void)
 	strcpy(dir, "/tmp/vmirror-test-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(chdir(dir), 0);
+	/* Where EAL puts its files. */
+	assert_int_equal(setenv("RUNTIME_DIRECTORY", dir, 1), 0);
 	assert_true(rte_eal_init((int)RTE_DIM(argv) - 1, (char **)(uintptr_t)argv) >= 0);
 	pool = rte_pktmbuf_pool_create("host", POOL_MBUFS, 0, 0, POOL_ROOM, SOCKET_ID_ANY);
 	assert_non_null(pool);
@@ -77,18 +81,17 @@ host_fini(void)
 	host_remove_dir();
 }
 
+static int
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
 void
 host_remove_dir(void)
 {
-	struct dirent *entry;
-	DIR *d = opendir(".");
-
-	while (d != NULL && (entry = readdir(d)) != NULL)
-		unlink(entry->d_name);
-	if (d != NULL)
-		closedir(d);
 	if (chdir("/") == 0)
-		rmdir(dir);
+		nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 const char *
@@ -487,4 +490,25 @@ host_assert_footprint(const struct host_footprint *before)
 	assert_int_equal(now.files, before->files);
 	assert_int_equal(now.fds, before->fds);
 	assert_int_equal(now.interfaces, before->interfaces);
+}
+
+void
+host_remove(const char *name)
+{
+	struct vmirror_error err = {0};
+
+	host_assert_conserved(name);
+	if (vmirror_mirror_remove(name, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+void
+host_reset(void)
+{
+	char name[VMIRROR_NAME_SIZE];
+
+	while (vmirror_mirror_list(&name, 1) > 0)
+		vmirror_mirror_remove(name, NULL);
+	free(expected.bytes);
+	memset(&expected, 0, sizeof(expected));
 }

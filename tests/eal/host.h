@@ -52,13 +52,13 @@ host_unplug(const char *vdev);
 struct rte_mempool *
 host_pool(void);
 
+/** Bytes of a packet with a pattern that depends on serial. */
+void
+host_bytes(uint8_t *data, uint32_t len, uint32_t serial);
+
 /** A packet of len bytes with a pattern that depends on serial: Ethernet, IPv4, UDP port 53. */
 struct rte_mbuf *
 host_packet(uint32_t len, uint32_t serial);
-
-/** The bytes of host_packet(). */
-void
-host_bytes(uint8_t *data, uint32_t len, uint32_t serial);
 
 /** The same, spread over segments of at most seg bytes. */
 struct rte_mbuf *
@@ -87,6 +87,14 @@ host_noticed(const char *words);
 /** vmirror_mirror_add() that must succeed; fmt as for printf. */
 void
 host_mirror(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** vmirror_mirror_remove() of a mirror that is there, its counters checked before. */
+void
+host_remove(const char *name);
+
+/** Remove all mirrors and forget what was expected: what a test that failed left to the next. */
+void
+host_reset(void);
 
 /** Statistics of a mirror that is there. */
 struct vmirror_stats
