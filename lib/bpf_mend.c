@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include <bpf_def.h>
+#include <rte_bpf.h>
 
 #define REG_X       EBPF_REG_7
 #define REG_SCRATCH EBPF_REG_8
