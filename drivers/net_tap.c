@@ -26,6 +26,8 @@
 /* The kernel's limit for a tap: 65535 less the Ethernet header. [tun_net_init()] */
 #define TAP_MAX_MTU 65521
 
+#define DEVARGS_SIZE 256
+
 struct tap_sink {
 	char iface[IFNAMSIZ];
 	uint64_t rejected; /* as of the last look */
@@ -50,6 +52,7 @@ tap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	  struct vmirror_error *err)
 {
 	const char *iface = vmirror_spec_sink_arg(spec, "iface");
+	char devargs[DEVARGS_SIZE] = "";
 
 	if (iface == NULL)
 		return vmirror_error_set(err, -EINVAL,
@@ -69,7 +72,7 @@ tap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 					 "another name",
 					 iface);
 	snprintf(plan->resource, sizeof(plan->resource), "interface %s", iface);
-	return 0;
+	return vmirror_sink_devargs(spec, NULL, devargs, sizeof(devargs), err);
 }
 
 static int

@@ -46,24 +46,28 @@ enum vmirror_level {
 struct vmirror_engine_opts {
 	size_t size; /**< sizeof(struct vmirror_engine_opts) */
 	/**
-	 * Called with one line for a person whenever a mirror changes its state by itself. Runs
-	 * on the engine's control thread and must not call vmirror. NULL: the lines go to DPDK's
-	 * log, type "lib.vmirror".
+	 * Called with one line for a person whenever a mirror changes its state by itself, and
+	 * when its sink ails (at most every ten seconds for each mirror). Runs on the engine's
+	 * control thread or inside a call of this library or of rte_eal_cleanup(), with the
+	 * library's lock held: it must not call vmirror, nor wait for a thread that does. NULL:
+	 * the lines go to DPDK's log, type "lib.vmirror".
 	 */
 	void (*notify)(void *arg, enum vmirror_level level, const char *text);
 	void *notify_arg; /**< passed to notify */
 };
 
 /**
- * Start the engine: one control thread, one `net_null` vdev that is first to hear of
- * rte_eal_cleanup(), callbacks for ports that come and go.
+ * Start the engine: one control thread, two `net_null` vdevs of which one is first to hear of
+ * rte_eal_cleanup() and the other keeps its place, callbacks for ports that come and go.
  *
  * Call it in the primary process after rte_eal_init(). Sources plugged before or after are
  * mirrored alike.
  *
  * @param opts  may be NULL
- * @return      0; -EALREADY when it runs; -ENOTSUP in a secondary process and on a DPDK built
- *              without RTE_ETHDEV_RXTX_CALLBACKS; another negative errno value; err set
+ * @return      0; -EALREADY when it runs; -EPERM before rte_eal_init() and after
+ *              rte_eal_cleanup(); -ENOTSUP in a secondary process and on a DPDK built without
+ *              RTE_ETHDEV_RXTX_CALLBACKS; -EINVAL for a size of opts that is too small; another
+ *              negative errno value; err set
  */
 VMIRROR_API int
 vmirror_engine_init(const struct vmirror_engine_opts *opts, struct vmirror_error *err);
@@ -72,19 +76,24 @@ vmirror_engine_init(const struct vmirror_engine_opts *opts, struct vmirror_error
  * Remove all mirrors (their sinks are flushed and unplugged), then stop the engine.
  *
  * The rx/tx callbacks stay on their queues, inert, because ethdev cannot say when one may be
- * freed. Safe after rte_eal_cleanup(), which already ended the mirrors, and without an engine.
+ * freed. Safe after rte_eal_cleanup(), which ended the mirrors, though not beside it, and without
+ * an engine. Where there is a choice, call it first: DPDK up to 25.03 walks vdevs in its cleanup
+ * that it has freed.
  */
 VMIRROR_API void
 vmirror_engine_fini(void);
 
 /**
  * Make a mirror and attach it to its ports: all of them, or on failure none, with nothing left
- * behind.
+ * behind. (An existing capture file is truncated when its driver opens it, late in the making: a
+ * failure after that cannot bring the old contents back.)
  *
  * @param spec  mirror spec, as in doc/spec.md; the library keeps no reference to it
  * @param name  receives the mirror's name when it is not NULL
- * @return      0; -EINVAL (the spec), -ENODEV (no such port), -EEXIST (name, interface or file in
- *              use), -ENOMEM, or what the sink's driver said; err set
+ * @return      0; -EINVAL, -E2BIG (the spec), -ENODEV (no such port), -EEXIST, -EBUSY (name,
+ *              interface or file in use), -ENOTSUP (DPDK's BPF cannot run the filter), -ENOMEM,
+ *              -ENOSPC (no port number left), -EPERM (no engine runs), or what the system or the
+ *              sink's driver said; err set
  */
 VMIRROR_API int
 vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err);
@@ -100,7 +109,8 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err);
 
 /**
  * Detach a mirror from its ports and keep it, with its sink and its counters. When this returns
- * no forwarding core is inside its hooks. A detached mirror costs forwarding nothing.
+ * no forwarding core is inside its hooks. What is left on a queue that no mirror looks at is the
+ * call of an empty callback. The mirror's duration runs on.
  *
  * @return 0, also when it was detached; -ENOENT; err set
  */
@@ -110,7 +120,8 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err);
 /**
  * Attach a detached mirror again.
  *
- * @return 0, also when it was attached; -ENOENT; -EBUSY when the mirror has ended; err set
+ * @return 0, also when it was attached; -ENOENT; -EBUSY when the mirror has ended; -ESTALE when its
+ *         sink has gone; -ENOMEM; -EPERM when no engine runs; err set
  */
 VMIRROR_API int
 vmirror_mirror_attach(const char *name, struct vmirror_error *err);
@@ -124,7 +135,8 @@ struct vmirror_plan {
 };
 
 /**
- * Check specs as if they were added one after the other, without doing any of it.
+ * Check specs as if they were added one after the other: everything up to the point where
+ * something would be seen from outside. Mempools are taken and given back.
  *
  * @param specs, n  the specs
  * @param plans     array of n that receives what each would do; NULL: not wanted
@@ -161,8 +173,12 @@ struct vmirror_counters {
 enum vmirror_state {
 	VMIRROR_ATTACHED, /**< hooked to its ports, as far as they are there */
 	VMIRROR_DETACHED, /**< kept, hooked to nothing */
-	VMIRROR_ENDED,    /**< reached its count or duration, or EAL was cleaned up; sink closed */
-	VMIRROR_FAILED,   /**< its sink stopped working; see reason */
+	/**
+	 * Reached its count or duration, or EAL was cleaned up. Its output is complete; its vdev
+	 * is unplugged by the next call that adds, removes, attaches, detaches or checks.
+	 */
+	VMIRROR_ENDED,
+	VMIRROR_FAILED, /**< its sink stopped working; see reason */
 };
 
 /** A mirror's statistics; zero it, then set size. */

@@ -108,6 +108,7 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 	struct vmirror_mirror *mirror;
 
 	pthread_mutex_lock(&vmirror_engine.control);
+	close_stopped();
 	mirror = find(name, err);
 	if (mirror != NULL) {
 		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
@@ -125,6 +126,7 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err)
 	struct vmirror_mirror *mirror;
 
 	pthread_mutex_lock(&vmirror_engine.control);
+	close_stopped();
 	mirror = find(name, err);
 	if (mirror != NULL) {
 		pthread_mutex_lock(&vmirror_engine.hooks);

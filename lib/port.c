@@ -170,6 +170,7 @@ vmirror_port_dispatcher(uint16_t port_id, uint16_t queue, bool is_tx, struct vmi
 			struct vmirror_error *err)
 {
 	struct vmirror_dispatcher **slot = &dispatchers[port_id][is_tx][queue];
+	int ret;
 
 	if (*slot == NULL) {
 		*slot = vmirror_dispatcher_create();
@@ -177,9 +178,15 @@ vmirror_port_dispatcher(uint16_t port_id, uint16_t queue, bool is_tx, struct vmi
 			return vmirror_error_set(err, -ENOMEM, "port %u: out of memory", port_id);
 	}
 	*d = *slot;
+	if (!(*d)->installed) {
+		ret = install(*d, port_id, queue, is_tx, err);
+		if (ret != 0)
+			return ret;
+	}
+	/* The port behind the number may be another than the last time. Asked once, not at every tick. */
 	if ((*d)->hooks == NULL)
 		__atomic_store_n(&(*d)->shared, is_shared(port_id, is_tx), __ATOMIC_RELAXED);
-	return (*d)->installed ? 0 : install(*d, port_id, queue, is_tx, err);
+	return 0;
 }
 
 void

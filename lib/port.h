@@ -44,8 +44,8 @@ unsigned int
 vmirror_port_names(char names[RTE_MAX_ETHPORTS][RTE_ETH_NAME_MAX_LEN]);
 
 /**
- * The dispatcher of a queue, its callback installed. Asks ethdev and not the driver, so that the
- * control thread may do so at any time. Hook lock.
+ * The dispatcher of a queue, its callback installed. That there is no such queue is found out
+ * without asking the driver, so that the control thread may look at any time. Hook lock.
  *
  * @return 0; -EINVAL when the queue is not there or cannot have a callback (hairpin); -ENOMEM;
  *         err set but for -EINVAL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * vdevs of our own: the sinks' (sink.c) and the sentinel (engine.c). The calls come one at a time,
+ * vdevs of our own: the sinks' (sink.c) and the sentinel and its guard (engine.c). The calls come one at a time,
  * under the engine's control lock, because EAL's list of devargs has no lock of its own.
  */
 
