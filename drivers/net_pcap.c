@@ -295,7 +295,8 @@ last_whole_record(int fd, uint64_t at, uint64_t size)
 
 	while (at + sizeof(header) <= size &&
 	       pread(fd, header, sizeof(header), at) == (ssize_t)sizeof(header)) {
-		if (header[1] >= 1000000000 || header[2] > header[3] ||
+		/* A frame of no bytes is none: zeroes of a torn record look like that. */
+		if (header[1] >= 1000000000 || header[2] == 0 || header[2] > header[3] ||
 		    at + sizeof(header) + header[2] > size)
 			break;
 		at += sizeof(header) + header[2];

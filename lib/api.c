@@ -14,6 +14,7 @@
 #include "devargs/error.h"
 #include "lib/engine.h"
 #include "lib/mirror.h"
+#include "lib/shared.h"
 
 /* Unplug the sinks of mirrors that ended by themselves: this is a thread that may. */
 static void
@@ -21,7 +22,7 @@ close_stopped(void)
 {
 	struct vmirror_mirror *mirror;
 
-	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 		vmirror_mirror_close(mirror);
 }
 
@@ -29,12 +30,12 @@ close_stopped(void)
 static int
 enter(struct vmirror_error *err)
 {
-	pthread_mutex_lock(&vmirror_engine.control);
-	if (vmirror_engine.running && !vmirror_engine.eal_gone) {
+	pthread_mutex_lock(&vmirror_shared.control);
+	if (vmirror_shared.running && !vmirror_shared.eal_gone) {
 		close_stopped();
 		return 0;
 	}
-	pthread_mutex_unlock(&vmirror_engine.control);
+	pthread_mutex_unlock(&vmirror_shared.control);
 	return vmirror_error_set(err, -EPERM,
 				 "the engine does not run; call vmirror_engine_init() "
 				 "after rte_eal_init()");
@@ -43,7 +44,7 @@ enter(struct vmirror_error *err)
 static void
 leave(void)
 {
-	pthread_mutex_unlock(&vmirror_engine.control);
+	pthread_mutex_unlock(&vmirror_shared.control);
 }
 
 static struct vmirror_mirror *
@@ -51,7 +52,7 @@ find(const char *name, struct vmirror_error *err)
 {
 	struct vmirror_mirror *mirror;
 
-	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 		if (strcmp(mirror->spec.name, name) == 0)
 			return mirror;
 	vmirror_error_set(err, -ENOENT, "there is no mirror '%s'", name);
@@ -61,17 +62,17 @@ find(const char *name, struct vmirror_error *err)
 static void
 list_insert(struct vmirror_mirror *mirror)
 {
-	pthread_mutex_lock(&vmirror_engine.hooks);
-	TAILQ_INSERT_TAIL(&vmirror_engine.mirrors, mirror, next);
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	TAILQ_INSERT_TAIL(&vmirror_shared.mirrors, mirror, next);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
 static void
 list_remove(struct vmirror_mirror *mirror)
 {
-	pthread_mutex_lock(&vmirror_engine.hooks);
-	TAILQ_REMOVE(&vmirror_engine.mirrors, mirror, next);
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	TAILQ_REMOVE(&vmirror_shared.mirrors, mirror, next);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
 int
@@ -107,7 +108,7 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 {
 	struct vmirror_mirror *mirror;
 
-	pthread_mutex_lock(&vmirror_engine.control);
+	pthread_mutex_lock(&vmirror_shared.control);
 	close_stopped();
 	mirror = find(name, err);
 	if (mirror != NULL) {
@@ -125,15 +126,15 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err)
 {
 	struct vmirror_mirror *mirror;
 
-	pthread_mutex_lock(&vmirror_engine.control);
+	pthread_mutex_lock(&vmirror_shared.control);
 	close_stopped();
 	mirror = find(name, err);
 	if (mirror != NULL) {
-		pthread_mutex_lock(&vmirror_engine.hooks);
+		pthread_mutex_lock(&vmirror_shared.hooks);
 		vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
 		if (mirror->state == VMIRROR_ATTACHED)
 			mirror->state = VMIRROR_DETACHED;
-		pthread_mutex_unlock(&vmirror_engine.hooks);
+		pthread_mutex_unlock(&vmirror_shared.hooks);
 	}
 	leave();
 	return mirror != NULL ? 0 : -ENOENT;
@@ -192,13 +193,13 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 	if (ret != 0)
 		return ret;
 	/* All stay until the last is checked: names, interfaces and memory are taken together. */
-	last = TAILQ_LAST(&vmirror_engine.mirrors, vmirror_mirror_list);
+	last = TAILQ_LAST(&vmirror_shared.mirrors, vmirror_mirror_list);
 	for (i = 0; i < n && ret == 0; i++)
 		ret = check_one(specs[i], plans == NULL ? NULL : &plans[i], err);
 	if (ret != 0 && bad != NULL)
 		*bad = i - 1;
 
-	while ((mirror = TAILQ_LAST(&vmirror_engine.mirrors, vmirror_mirror_list)) != last) {
+	while ((mirror = TAILQ_LAST(&vmirror_shared.mirrors, vmirror_mirror_list)) != last) {
 		list_remove(mirror);
 		vmirror_mirror_destroy(mirror);
 	}
@@ -230,7 +231,7 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 	if (stats->size < sizeof(*stats))
 		return vmirror_error_set(err, -EINVAL, "vmirror_stats: size %zu is not %zu",
 					 stats->size, sizeof(*stats));
-	pthread_mutex_lock(&vmirror_engine.control);
+	pthread_mutex_lock(&vmirror_shared.control);
 	mirror = find(name, err);
 	if (mirror == NULL)
 		goto leave;
@@ -238,18 +239,18 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 	*stats = (struct vmirror_stats){.size = stats->size, .state = mirror->state};
 	memcpy(stats->name, mirror->spec.name, sizeof(stats->name));
 	memcpy(stats->reason, mirror->reason, sizeof(stats->reason));
-	if (!vmirror_engine.eal_gone)
+	if (!vmirror_shared.eal_gone)
 		vmirror_mirror_read_imissed(mirror);
 	TAILQ_FOREACH (source, &mirror->sources, next)
 		stats->port_imissed += source->imissed;
 
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next) {
 		stats->hooks += record->hooked;
 		read_record(mirror, record, &counters);
 		vmirror_counters_sum(&stats->total, &counters);
 	}
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 
 leave:
 	leave();
@@ -264,13 +265,13 @@ vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, 
 	struct vmirror_mirror *mirror;
 	int count = 0;
 
-	pthread_mutex_lock(&vmirror_engine.control);
+	pthread_mutex_lock(&vmirror_shared.control);
 	mirror = find(name, err);
 	if (mirror == NULL) {
 		count = -ENOENT;
 		goto leave;
 	}
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next) {
 		if ((unsigned int)count < n) {
 			memcpy(stats[count].port, record->port, sizeof(stats[count].port));
@@ -280,7 +281,7 @@ vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, 
 		}
 		count++;
 	}
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 
 leave:
 	leave();
@@ -293,8 +294,8 @@ vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n)
 	const struct vmirror_mirror *mirror;
 	int count = 0;
 
-	pthread_mutex_lock(&vmirror_engine.control);
-	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next) {
+	pthread_mutex_lock(&vmirror_shared.control);
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		if ((unsigned int)count < n)
 			memcpy(names[count], mirror->spec.name, VMIRROR_NAME_SIZE);
 		count++;

@@ -13,9 +13,9 @@
 #include <time.h>
 
 #include "devargs/error.h"
-#include "lib/engine.h"
 #include "lib/mirror.h"
 #include "lib/port.h"
+#include "lib/shared.h"
 #include "lib/vdev.h"
 
 static struct vmirror_source *
@@ -67,7 +67,7 @@ is_planned_sink(const char *word)
 {
 	const struct vmirror_mirror *other;
 
-	TAILQ_FOREACH (other, &vmirror_engine.mirrors, next)
+	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next)
 		if (other->sink == NULL && !other->over && strcmp(other->sink_plan.vdev, word) == 0)
 			return true;
 	return false;
@@ -105,9 +105,9 @@ vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error 
 	int ret;
 
 	if (spec->all_ports) {
-		pthread_mutex_lock(&vmirror_engine.hooks);
+		pthread_mutex_lock(&vmirror_shared.hooks);
 		ret = find_all(mirror, err);
-		pthread_mutex_unlock(&vmirror_engine.hooks);
+		pthread_mutex_unlock(&vmirror_shared.hooks);
 		return ret;
 	}
 	for (i = 0; i < spec->n_ports; i++) {
@@ -138,12 +138,12 @@ vmirror_mirror_source_mtu(const struct vmirror_mirror *mirror)
 	uint16_t largest = RTE_ETHER_MTU;
 	uint16_t port_id, mtu;
 
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (source, &mirror->sources, next)
 		if (vmirror_port_present(source->name, &port_id) &&
 		    rte_eth_dev_get_mtu(port_id, &mtu) == 0)
 			largest = RTE_MAX(largest, mtu);
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	return largest;
 }
 
@@ -154,7 +154,7 @@ vmirror_mirror_read_imissed(struct vmirror_mirror *mirror)
 	struct rte_eth_stats stats;
 	uint16_t port_id;
 
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (source, &mirror->sources, next) {
 		if (!vmirror_port_present(source->name, &port_id) ||
 		    rte_eth_stats_get(port_id, &stats) != 0)
@@ -164,7 +164,7 @@ vmirror_mirror_read_imissed(struct vmirror_mirror *mirror)
 			source->imissed_base = 0;
 		source->imissed = stats.imissed - source->imissed_base;
 	}
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
 void
@@ -266,10 +266,10 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	struct vmirror_record *record;
 	int ret = 0;
 
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	/* What an event has just told of must not be undone here. */
-	if (mirror->sink == NULL || mirror->sink_gone || vmirror_engine.eal_gone) {
-		pthread_mutex_unlock(&vmirror_engine.hooks);
+	if (mirror->sink == NULL || mirror->sink_gone || vmirror_shared.eal_gone) {
+		pthread_mutex_unlock(&vmirror_shared.hooks);
 		return vmirror_error_set(err, -ESTALE, "the sink is gone");
 	}
 	if (mirror->spec.all_ports)
@@ -284,7 +284,7 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 		record->hooked |= record->pending && ret == 0;
 		record->pending = false;
 	}
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	return ret;
 }
 

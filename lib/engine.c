@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -24,13 +23,13 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 
 #include "devargs/error.h"
 #include "lib/compat.h"
 #include "lib/dispatch.h"
 #include "lib/mirror.h"
 #include "lib/port.h"
+#include "lib/shared.h"
 #include "lib/vdev.h"
 
 #define SENTINEL_NAME "net_null_vmirror_sentinel"
@@ -42,40 +41,12 @@
 /* How long a cleanup waits for a control operation that is under way. */
 #define CLEANUP_WAIT_S 5
 
-struct vmirror_engine vmirror_engine = {
-	.control = PTHREAD_MUTEX_INITIALIZER,
-	.hooks = PTHREAD_MUTEX_INITIALIZER,
-	.mirrors = TAILQ_HEAD_INITIALIZER(vmirror_engine.mirrors),
-};
-
 static struct {
 	vmirror_thread_t thread;
 	pthread_cond_t wake;
 	bool stop;         /* control lock */
 	uint16_t sentinel; /* RTE_MAX_ETHPORTS: none; hook lock */
-	struct vmirror_engine_opts opts;
-	int logtype;
 } self = {.sentinel = RTE_MAX_ETHPORTS};
-
-void
-vmirror_engine_notify(enum vmirror_level level, const char *fmt, ...)
-{
-	static const uint32_t levels[] = {
-		[VMIRROR_INFO] = RTE_LOG_INFO,
-		[VMIRROR_WARNING] = RTE_LOG_WARNING,
-		[VMIRROR_ERROR] = RTE_LOG_ERR,
-	};
-	char text[VMIRROR_ERROR_SIZE];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (self.opts.notify != NULL)
-		self.opts.notify(self.opts.notify_arg, level, text);
-	else if (!vmirror_engine.eal_gone)
-		rte_log(levels[level], self.logtype, "vmirror: %s\n", text);
-}
 
 /*
  * EAL is being cleaned up, on the thread that calls it. vdevs cannot be unplugged from here, and
@@ -90,20 +61,20 @@ on_cleanup(void)
 
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += CLEANUP_WAIT_S;
-	locked = pthread_mutex_timedlock(&vmirror_engine.control, &deadline) == 0;
+	locked = pthread_mutex_timedlock(&vmirror_shared.control, &deadline) == 0;
 
-	pthread_mutex_lock(&vmirror_engine.hooks);
-	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 		vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
-	vmirror_engine.eal_gone = true;
+	vmirror_shared.eal_gone = true;
 	self.sentinel = RTE_MAX_ETHPORTS;
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 
 	if (!locked)
 		return;
-	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "EAL was cleaned up");
-	pthread_mutex_unlock(&vmirror_engine.control);
+	pthread_mutex_unlock(&vmirror_shared.control);
 }
 
 static int
@@ -111,14 +82,14 @@ on_destroy(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_
 {
 	struct vmirror_mirror *mirror;
 
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	if (port_id == self.sentinel) {
-		pthread_mutex_unlock(&vmirror_engine.hooks);
+		pthread_mutex_unlock(&vmirror_shared.hooks);
 		on_cleanup();
 		return 0;
 	}
 	vmirror_port_goes(port_id);
-	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next) {
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		if (mirror->sink != NULL && mirror->sink->port_id == port_id) {
 			vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
 			mirror->sink_gone = true;
@@ -126,16 +97,16 @@ on_destroy(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_
 			vmirror_mirror_unhook(mirror, port_id);
 		}
 	}
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	return 0;
 }
 
 static int
 on_new(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_param)
 {
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	vmirror_port_came(port_id);
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	/* A port of the host's is hooked by the next tick: here it is not valid yet. */
 	vmirror_vdev_adopt(port_id);
 	return 0;
@@ -147,11 +118,11 @@ control_thread(void *arg)
 	struct vmirror_mirror *mirror;
 	struct timespec ts;
 
-	pthread_mutex_lock(&vmirror_engine.control);
+	pthread_mutex_lock(&vmirror_shared.control);
 	while (!self.stop) {
 		clock_gettime(CLOCK_MONOTONIC, &ts);
-		if (!vmirror_engine.eal_gone)
-			TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+		if (!vmirror_shared.eal_gone)
+			TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 				vmirror_mirror_tick(mirror,
 						    ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec);
 		ts.tv_nsec += TICK_NS;
@@ -160,12 +131,12 @@ control_thread(void *arg)
 			ts.tv_sec++;
 		}
 		/* Without mirrors there is nothing to look after. */
-		if (TAILQ_EMPTY(&vmirror_engine.mirrors))
-			pthread_cond_wait(&self.wake, &vmirror_engine.control);
+		if (TAILQ_EMPTY(&vmirror_shared.mirrors))
+			pthread_cond_wait(&self.wake, &vmirror_shared.control);
 		else
-			pthread_cond_timedwait(&self.wake, &vmirror_engine.control, &ts);
+			pthread_cond_timedwait(&self.wake, &vmirror_shared.control, &ts);
 	}
-	pthread_mutex_unlock(&vmirror_engine.control);
+	pthread_mutex_unlock(&vmirror_shared.control);
 	return VMIRROR_THREAD_RETURN;
 }
 
@@ -195,10 +166,10 @@ start_thread(struct vmirror_error *err)
 static void
 stop_thread(void)
 {
-	pthread_mutex_lock(&vmirror_engine.control);
+	pthread_mutex_lock(&vmirror_shared.control);
 	self.stop = true;
 	pthread_cond_signal(&self.wake);
-	pthread_mutex_unlock(&vmirror_engine.control);
+	pthread_mutex_unlock(&vmirror_shared.control);
 	vmirror_thread_join(self.thread);
 	pthread_cond_destroy(&self.wake);
 }
@@ -216,18 +187,18 @@ plug_sentinel(struct vmirror_error *err)
 		vmirror_vdev_unplug(SENTINEL_NAME);
 		return vmirror_error_prefix(err, ret, "guard: ");
 	}
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	self.sentinel = port_id;
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	return 0;
 }
 
 static void
 unplug_sentinel(void)
 {
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	self.sentinel = RTE_MAX_ETHPORTS;
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	vmirror_vdev_unplug(GUARD_NAME);
 	vmirror_vdev_unplug(SENTINEL_NAME);
 }
@@ -244,9 +215,9 @@ register_events(struct vmirror_error *err)
 {
 	int ret;
 
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	vmirror_port_forget();
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	ret = rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_NEW, on_new, NULL);
 	if (ret == 0)
 		ret = rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_DESTROY, on_destroy,
@@ -263,7 +234,7 @@ check_host(const struct vmirror_engine_opts *opts, struct vmirror_error *err)
 	if (opts != NULL && opts->size < sizeof(*opts))
 		return vmirror_error_set(err, -EINVAL, "vmirror_engine_opts: size %zu is not %zu",
 					 opts->size, sizeof(*opts));
-	if (vmirror_engine.eal_gone)
+	if (vmirror_shared.eal_gone)
 		return vmirror_error_set(err, -EPERM, "EAL has been cleaned up");
 	if (rte_lcore_count() == 0)
 		return vmirror_error_set(err, -EPERM, "call rte_eal_init() first");
@@ -309,8 +280,8 @@ vmirror_engine_init(const struct vmirror_engine_opts *opts, struct vmirror_error
 {
 	int ret;
 
-	pthread_mutex_lock(&vmirror_engine.control);
-	if (vmirror_engine.running) {
+	pthread_mutex_lock(&vmirror_shared.control);
+	if (vmirror_shared.running) {
 		ret = vmirror_error_set(err, -EALREADY, "the engine runs already");
 		goto unlock;
 	}
@@ -318,13 +289,12 @@ vmirror_engine_init(const struct vmirror_engine_opts *opts, struct vmirror_error
 	if (ret != 0)
 		goto unlock;
 
-	self.opts = opts != NULL ? *opts : (struct vmirror_engine_opts){.size = sizeof(*opts)};
-	self.logtype = rte_log_register_type_and_pick_level("lib.vmirror", RTE_LOG_NOTICE);
+	vmirror_shared_init(opts);
 	ret = start_engine(err);
-	vmirror_engine.running = ret == 0;
+	vmirror_shared.running = ret == 0;
 
 unlock:
-	pthread_mutex_unlock(&vmirror_engine.control);
+	pthread_mutex_unlock(&vmirror_shared.control);
 	return ret;
 }
 
@@ -334,28 +304,28 @@ vmirror_engine_fini(void)
 	struct vmirror_mirror *mirror;
 	bool was_running;
 
-	pthread_mutex_lock(&vmirror_engine.control);
-	was_running = vmirror_engine.running;
-	vmirror_engine.running = false;
-	while ((mirror = TAILQ_FIRST(&vmirror_engine.mirrors)) != NULL) {
+	pthread_mutex_lock(&vmirror_shared.control);
+	was_running = vmirror_shared.running;
+	vmirror_shared.running = false;
+	while ((mirror = TAILQ_FIRST(&vmirror_shared.mirrors)) != NULL) {
 		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
 		vmirror_mirror_close(mirror);
-		pthread_mutex_lock(&vmirror_engine.hooks);
-		TAILQ_REMOVE(&vmirror_engine.mirrors, mirror, next);
-		pthread_mutex_unlock(&vmirror_engine.hooks);
+		pthread_mutex_lock(&vmirror_shared.hooks);
+		TAILQ_REMOVE(&vmirror_shared.mirrors, mirror, next);
+		pthread_mutex_unlock(&vmirror_shared.hooks);
 		vmirror_mirror_destroy(mirror);
 	}
-	pthread_mutex_unlock(&vmirror_engine.control);
+	pthread_mutex_unlock(&vmirror_shared.control);
 
 	if (!was_running)
 		return;
 	stop_thread();
-	pthread_mutex_lock(&vmirror_engine.control);
-	if (!vmirror_engine.eal_gone) {
+	pthread_mutex_lock(&vmirror_shared.control);
+	if (!vmirror_shared.eal_gone) {
 		unplug_sentinel();
 		unregister_events();
 	}
-	pthread_mutex_unlock(&vmirror_engine.control);
+	pthread_mutex_unlock(&vmirror_shared.control);
 }
 
 void

@@ -21,8 +21,8 @@
 #include <rte_mempool.h>
 
 #include "devargs/error.h"
-#include "lib/engine.h"
 #include "lib/filter.h"
+#include "lib/shared.h"
 
 /* A chunk of segmented jumbo frames on its way, with room to spare; a ring's size less one. */
 #define DEFAULT_MBUFS 2047
@@ -34,7 +34,7 @@ find_by_name(const char *name)
 {
 	struct vmirror_mirror *mirror;
 
-	TAILQ_FOREACH (mirror, &vmirror_engine.mirrors, next)
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 		if (strcmp(mirror->spec.name, name) == 0)
 			return mirror;
 	return NULL;
@@ -68,7 +68,7 @@ check_resources(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 	const struct vmirror_sink_plan *plan = &mirror->sink_plan;
 	const struct vmirror_mirror *other;
 
-	TAILQ_FOREACH (other, &vmirror_engine.mirrors, next) {
+	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next) {
 		if (other->over && other->sink == NULL)
 			continue;
 		if (strcmp(other->sink_plan.vdev, plan->vdev) == 0)
@@ -160,7 +160,7 @@ vmirror_mirror_destroy(struct vmirror_mirror *mirror)
 	if (mirror == NULL)
 		return;
 	/* EAL's memory went with EAL; a filter's is its own. */
-	if (!vmirror_engine.eal_gone)
+	if (!vmirror_shared.eal_gone)
 		rte_mempool_free(mirror->path.pool);
 	vmirror_filter_destroy(mirror->filter);
 	vmirror_mirror_forget_sources(mirror);
@@ -235,9 +235,9 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 		goto fail;
 	mirror->path.sink_port = sink->port_id;
 	mirror->path.limits = sink->limits;
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	mirror->sink = sink;
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 
 	ret = vmirror_mirror_hook(mirror, err);
 	if (ret != 0)
@@ -247,9 +247,9 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	return 0;
 
 destroy_sink:
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	mirror->sink = NULL;
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	vmirror_sink_stop(sink);
 	vmirror_sink_destroy(sink, VMIRROR_SINK_ABORT, false);
 fail:
@@ -299,7 +299,7 @@ tell_ailment(struct vmirror_mirror *mirror, const char *reason)
 	uint64_t now = now_ns();
 
 	if (strcmp(mirror->reason, reason) != 0 && now >= mirror->next_notice_ns) {
-		vmirror_engine_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name,
+		vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name,
 				      reason);
 		mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
 	}
@@ -316,7 +316,7 @@ check_health(struct vmirror_mirror *mirror)
 		mirror->state = VMIRROR_FAILED;
 		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_FAILED);
 		set_reason(mirror, reason);
-		vmirror_engine_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name,
+		vmirror_shared_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name,
 				      reason);
 		break;
 	case VMIRROR_SINK_AILS:
@@ -338,10 +338,10 @@ vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, con
 	if (mirror->over)
 		return;
 	mirror->over = true;
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
-	sink_gone = mirror->sink_gone || vmirror_engine.eal_gone;
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	if (mirror->sink == NULL)
 		return;
 
@@ -364,11 +364,11 @@ vmirror_mirror_close(struct vmirror_mirror *mirror)
 
 	if (!mirror->over)
 		return;
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	sink = mirror->sink;
-	sink_gone = mirror->sink_gone || vmirror_engine.eal_gone;
+	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
 	mirror->sink = NULL;
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	vmirror_sink_destroy(sink, VMIRROR_SINK_DONE, sink_gone);
 }
 
@@ -382,7 +382,7 @@ follow_ports(struct vmirror_mirror *mirror)
 	if (ret == 0 || ret == -ESTALE)
 		mirror->sync_errors = 0;
 	else if (mirror->sync_errors++ == 0)
-		vmirror_engine_notify(VMIRROR_WARNING, "mirror '%s' does not follow its ports: %s",
+		vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s' does not follow its ports: %s",
 				      mirror->spec.name, err.text);
 }
 
@@ -390,7 +390,7 @@ static void
 stop_and_tell(struct vmirror_mirror *mirror, const char *reason)
 {
 	vmirror_mirror_stop(mirror, VMIRROR_ENDED, reason);
-	vmirror_engine_notify(VMIRROR_INFO, "mirror '%s' ended: %s", mirror->spec.name, reason);
+	vmirror_shared_notify(VMIRROR_INFO, "mirror '%s' ended: %s", mirror->spec.name, reason);
 }
 
 static void
@@ -399,7 +399,7 @@ fail_without_sink(struct vmirror_mirror *mirror)
 	const char *reason = "its sink's vdev was removed by the process";
 
 	vmirror_mirror_stop(mirror, VMIRROR_FAILED, reason);
-	vmirror_engine_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name, reason);
+	vmirror_shared_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name, reason);
 }
 
 void

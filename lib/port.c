@@ -17,7 +17,7 @@
 
 #include "devargs/error.h"
 #include "devargs/nearest.h"
-#include "lib/engine.h"
+#include "lib/shared.h"
 #include "lib/vdev.h"
 
 /* Never freed: the callbacks point there as long as the process lives. */
@@ -66,9 +66,9 @@ not_found(const char *word, struct vmirror_error *err)
 	unsigned int i, n;
 	char hint[320];
 
-	pthread_mutex_lock(&vmirror_engine.hooks);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	n = vmirror_port_names(names);
-	pthread_mutex_unlock(&vmirror_engine.hooks);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	for (i = 0; i < n; i++)
 		known[i] = names[i];
 	known[n] = NULL;

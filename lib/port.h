@@ -6,7 +6,7 @@
  * The ports of the process as sources: finding them, knowing which are going away, and the one
  * permanent callback per queue and direction.
  *
- * Locks: what is said to need the hook lock needs engine.h's; the rest needs none.
+ * Locks: what is said to need the hook lock needs shared.h's; the rest needs none.
  */
 
 #include <stdbool.h>

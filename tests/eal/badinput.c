@@ -348,8 +348,7 @@ setup(void **state)
 static bool
 own_namespaces(void)
 {
-	return unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 &&
-	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return unshare(CLONE_NEWNET) == 0 && host_private_mounts() &&
 	       access("/dev/net/tun", R_OK | W_OK) == 0;
 }
 

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * rte_eal_cleanup() under traffic, with mirrors attached. Each round is a process of its own,
- * because EAL starts once in a process. Two cores send through the mirrored ports until the host
- * learns, as any host can, from RTE_ETH_EVENT_DESTROY that its ports are going: by then the
- * cleanup is well under way.
+ * rte_eal_cleanup() under traffic, with mirrors attached; and while another thread adds and removes
+ * mirrors. Each round is a process of its own, because EAL starts once in a process. Two cores
+ * send through the mirrored ports until the host learns, as any host can, from
+ * RTE_ETH_EVENT_DESTROY that its ports are going: by then the cleanup is well under way.
  */
 
 #include "tests/eal/host.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -108,20 +104,80 @@ test_cleanup_under_traffic(void **state)
 {
 	unsigned int n = host_rounds(20, 100);
 	unsigned int round;
-	int status;
-	pid_t pid;
 
-	for (round = 0; round < n; round++) {
-		fflush(NULL);
-		pid = fork();
-		if (pid == 0) {
-			live(round);
-			exit(0);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (status != 0)
-			fail_msg("round %u of %u: wait status 0x%x", round, n, status);
+	for (round = 0; round < n; round++)
+		host_fork(live, round);
+}
+
+/* Mirrors come and go without a pause. @return how many came, 0: something was wrong */
+static void *
+add_and_remove(void *arg)
+{
+	struct vmirror_error err;
+	uintptr_t n = 0;
+	int ret;
+
+	for (;;) {
+		err.text[0] = '\0';
+		ret = vmirror_mirror_add(
+			"name=c,port=net_ring_b,mbufs=63,sink=[net_pcap,tx_pcap=c.pcap]", NULL,
+			&err);
+		if (ret == -EPERM && atomic_load(&stop))
+			return (void *)n;
+		if (ret < 0 && err.text[0] == '\0')
+			return NULL;
+		if (ret < 0)
+			continue;
+		n++;
+		if (vmirror_mirror_remove("c", &err) != 0)
+			return NULL;
 	}
+}
+
+/* One life of a host that cleans up while another of its threads controls mirrors. */
+static void
+live_controlling(unsigned int round)
+{
+	unsigned int variant = round % N_VARIANTS;
+	/* Without another mirror, the one that comes and goes stands behind the sentinel and guard. */
+	bool alone = round / N_VARIANTS % 2 == 0;
+	pthread_t controller;
+	void *n;
+
+	host_init();
+	if (variant & SOURCES_FIRST)
+		plug_sources();
+	host_engine_init();
+	if (!(variant & SOURCES_FIRST))
+		plug_sources();
+	if (!alone)
+		host_mirror("name=a,port=net_ring_a,sink=[net_pcap,tx_pcap=a.pcap]");
+	host_loop(ports[0], 0, 10, 100);
+	assert_int_equal(pthread_create(&controller, NULL, add_and_remove, NULL), 0);
+	rte_delay_us_sleep(5000 + round * 977 % 20000);
+
+	rte_eal_cleanup();
+
+	atomic_store(&stop, true);
+	pthread_join(controller, &n);
+	assert_non_null(n);
+	if (!alone) {
+		host_assert_conserved("a");
+		assert_int_equal(host_read_pcap("a.pcap", NULL), 20);
+	}
+	if (variant & FINI_AFTER)
+		vmirror_engine_fini();
+	host_remove_dir();
+}
+
+static void
+test_cleanup_under_control(void **state)
+{
+	unsigned int n = host_rounds(20, 200);
+	unsigned int round;
+
+	for (round = 0; round < n; round++)
+		host_fork(live_controlling, round);
 }
 
 int
@@ -129,6 +185,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cleanup_under_traffic),
+		cmocka_unit_test(test_cleanup_under_control),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

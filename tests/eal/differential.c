@@ -421,8 +421,24 @@ static void
 test_offsets_below(void **state)
 {
 	static const char *const below[] = {
-		"ether[len - 4:4] = 0",     "ether[len - 4:4] != 0",    "ether[len - 2:2] > 0",
-		"ip[ether[0] - 17:4] != 0", "ip[ether[0] - 15:2] != 0",
+		"ether[len - 4:4] = 0",
+		"ether[len - 4:4] != 0",
+		"ether[len - 2:2] > 0",
+		"ip[ether[0] - 17:4] != 0",
+		"ip[ether[0] - 15:2] != 0",
+		/* Fixed ones, which are negative in rte_bpf's instructions. */
+		"ether[4294967290:4] = 0",
+		"ether[4294967292:4] = 0",
+		"ether[4294967295] = 0",
+		"ether[4294967294:2] != 1",
+		"ether[2147483648] = 0",
+		"ether[2147483647:4] = 0",
+		"ether[2147483646:2] = 0",
+		"ether[3000000000:4] >= 0",
+		"ip[4294967282:4] != 1",
+		"ip[4294967281] >= 0",
+		"arp or ether[4294967290:4] = 0",
+		"not ether[4294967290:4] = 0",
 	};
 	struct bpf_program program;
 	struct vmirror_filter *filter;

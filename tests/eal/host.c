@@ -5,13 +5,17 @@
 #include "tests/eal/host.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <pcap/pcap.h>
@@ -24,6 +28,7 @@
 #define POOL_MBUFS 4095
 #define POOL_ROOM  (RTE_PKTMBUF_HEADROOM + 10240)
 #define N_DESC     512
+#define CANNOT     77
 
 static struct rte_mempool *pool;
 static char dir[64];
@@ -72,6 +77,33 @@ host_init(void)
 	pool = rte_pktmbuf_pool_create("host", POOL_MBUFS, 0, 0, POOL_ROOM, SOCKET_ID_ANY);
 	assert_non_null(pool);
 	host_random_init();
+}
+
+bool
+host_fork(void (*live)(unsigned int arg), unsigned int arg)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		/* What fails must not go on with the next test, in the wrong process. */
+		setenv("CMOCKA_TEST_ABORT", "1", 1);
+		live(arg);
+		exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (status != 0 && !(WIFEXITED(status) && WEXITSTATUS(status) == CANNOT))
+		fail_msg("its process, for %u: wait status 0x%x", arg, status);
+	return status == 0;
+}
+
+void
+host_cannot(const char *what)
+{
+	printf("skipped: %s: %s\n", what, strerror(errno));
+	exit(CANNOT);
 }
 
 void
@@ -255,6 +287,17 @@ bool
 host_noticed(const char *words)
 {
 	return strstr(notices, words) != NULL;
+}
+
+unsigned int
+host_notices(const char *words)
+{
+	const char *at = notices;
+	unsigned int n = 0;
+
+	for (; (at = strstr(at, words)) != NULL; at++)
+		n++;
+	return n;
 }
 
 void
@@ -511,4 +554,29 @@ host_reset(void)
 		vmirror_mirror_remove(name, NULL);
 	free(expected.bytes);
 	memset(&expected, 0, sizeof(expected));
+}
+
+static struct host_footprint test_begin;
+
+int
+host_test_begin(void **state)
+{
+	host_reset();
+	test_begin = host_footprint();
+	return 0;
+}
+
+int
+host_test_end(void **state)
+{
+	host_assert_footprint(&test_begin);
+	return 0;
+}
+
+bool
+host_private_mounts(void)
+{
+	/* In a chroot "/" is no mount point, and there is nothing to be made private. */
+	return unshare(CLONE_NEWNS) == 0 &&
+	       (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 || errno == EINVAL);
 }

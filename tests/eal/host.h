@@ -25,6 +25,19 @@
 void
 host_init(void);
 
+/**
+ * Run a test's body in a process of its own, because EAL starts once in a process and namespaces,
+ * limits and filters stay. What fails there, fails the test.
+ *
+ * @return false when it called host_cannot()
+ */
+bool
+host_fork(void (*live)(unsigned int arg), unsigned int arg);
+
+/** In a process of host_fork(): say what is missing, and end. */
+void
+host_cannot(const char *what) __attribute__((noreturn));
+
 /** Clean EAL up and remove the directory. */
 void
 host_fini(void);
@@ -83,6 +96,10 @@ host_engine_init(void);
 /** Whether a notice with these words has come. */
 bool
 host_noticed(const char *words);
+
+/** How many notices with these words have come. */
+unsigned int
+host_notices(const char *words);
 
 /** vmirror_mirror_add() that must succeed; fmt as for printf. */
 void
@@ -161,5 +178,19 @@ host_footprint(void);
 /** All is as it was before. */
 void
 host_assert_footprint(const struct host_footprint *before);
+
+/**
+ * Setup and teardown of a test, for cmocka: no mirror is there, and at the end nothing is that was
+ * not there before.
+ */
+int
+host_test_begin(void **state);
+
+int
+host_test_end(void **state);
+
+/** A mount namespace of one's own, whose mounts stay in it. @return whether that is allowed */
+bool
+host_private_mounts(void);
 
 #endif

@@ -25,23 +25,6 @@ static uint8_t bytes[MAX_FRAME];
 static uint32_t serial;
 static uint16_t one; /* one queue each way */
 static uint16_t two; /* two */
-static struct host_footprint before;
-
-static int
-setup(void **state)
-{
-	host_reset();
-	before = host_footprint();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	host_assert_footprint(&before);
-	return 0;
-}
-
 /* Look at a mirror's file, when it is complete, and forget it. */
 static void
 assert_file(const char *path)
@@ -455,7 +438,7 @@ test_again(void **state)
 	assert_int_equal(unlink("m.pcap"), 0);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, host_test_begin, host_test_end)
 
 int
 main(void)

@@ -28,22 +28,11 @@ static uint32_t serial;
 static uint16_t port;
 static uint16_t null;
 static int sniffer; /* sees whatever passes on any interface of the namespace */
-static struct host_footprint before;
-
-static int
-setup(void **state)
-{
-	host_reset();
-	before = host_footprint();
-	return 0;
-}
-
 static int
 teardown(void **state)
 {
-	host_assert_footprint(&before);
 	assert_int_equal(if_nametoindex("mon0"), 0);
-	return 0;
+	return host_test_end(state);
 }
 
 static void
@@ -227,7 +216,7 @@ test_with_file(void **state)
 	assert_int_equal(unlink("f.pcap"), 0);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, host_test_begin, teardown)
 
 int
 main(void)

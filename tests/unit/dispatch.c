@@ -8,10 +8,17 @@
 
 #include "tests/unit/test.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/dispatch.h"
@@ -20,6 +27,7 @@
 #define DEAD        0xdeaddead
 #define N_CORES     2
 #define N_HOOKS_MAX 8
+#define SKIP        77
 
 struct counting_hook {
 	struct vmirror_dispatch_hook hook;
@@ -134,9 +142,12 @@ test_abort_changes_nothing(void **state)
 	free(d);
 }
 
-/* Hooks come and go on all dispatchers, in changes of all at once, while cores run through them. */
+/*
+ * Hooks come and go on all dispatchers, in changes of all at once, while cores run through them.
+ * midway, if any, is called when a part of it is done.
+ */
 static void
-race(bool fence, bool shared)
+race(bool fence, bool shared, void (*midway)(void))
 {
 	struct vmirror_dispatcher *d[N_CORES];
 	struct counting_hook *hooks[N_CORES][N_HOOKS_MAX] = {0};
@@ -163,6 +174,8 @@ race(bool fence, bool shared)
 	for (round = 0; round < n_rounds || runs == 0; round++) {
 		struct counting_hook **slot;
 
+		if (round == n_rounds / 4 && midway != NULL)
+			midway();
 		/* A shared dispatcher stands in a change once. */
 		for (i = 0; i < (shared ? 1 : N_CORES); i++) {
 			slot = &hooks[i][(round * 5 + i) % N_HOOKS_MAX];
@@ -197,19 +210,19 @@ race(bool fence, bool shared)
 static void
 test_race_membarrier(void **state)
 {
-	race(false, false);
+	race(false, false, NULL);
 }
 
 static void
 test_race_fence(void **state)
 {
-	race(true, false);
+	race(true, false, NULL);
 }
 
 static void
 test_race_shared_queue(void **state)
 {
-	race(false, true);
+	race(false, true, NULL);
 }
 
 /* A core that sleeps inside a hook is waited for. */
@@ -245,6 +258,50 @@ test_waits_for_a_core_inside(void **state)
 	free(d);
 }
 
+/* Have the kernel refuse membarrier(2) from now on, as a sandbox may that closes late. */
+static void
+forbid_membarrier(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = 4, .filter = filter};
+
+	assert_false(vmirror_dispatch_fence);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		_exit(SKIP);
+}
+
+/* In a process of its own, for a filter stays. */
+static void
+test_membarrier_forbidden(void **state)
+{
+	int status;
+	pid_t pid;
+
+	vmirror_dispatch_init();
+	if (vmirror_dispatch_fence)
+		skip();
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		/* What fails here must not go on with the next test. */
+		setenv("CMOCKA_TEST_ABORT", "1", 1);
+		race(false, false, forbid_membarrier);
+		assert_true(vmirror_dispatch_fence);
+		test_waits_for_a_core_inside(state);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIP)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 int
 main(void)
 {
@@ -255,6 +312,7 @@ main(void)
 		cmocka_unit_test(test_race_membarrier),
 		cmocka_unit_test(test_race_fence),
 		cmocka_unit_test(test_race_shared_queue),
+		cmocka_unit_test(test_membarrier_forbidden),
 	};
 
 	vmirror_dispatch_init();

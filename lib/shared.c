@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What all of lib/ shares, and telling the host. */
+
+#include "lib/shared.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <rte_log.h>
+
+struct vmirror_shared vmirror_shared = {
+	.control = PTHREAD_MUTEX_INITIALIZER,
+	.hooks = PTHREAD_MUTEX_INITIALIZER,
+	.mirrors = TAILQ_HEAD_INITIALIZER(vmirror_shared.mirrors),
+};
+
+static struct vmirror_engine_opts host;
+static int logtype;
+
+void
+vmirror_shared_init(const struct vmirror_engine_opts *opts)
+{
+	host = opts != NULL ? *opts : (struct vmirror_engine_opts){.size = sizeof(*opts)};
+	logtype = rte_log_register_type_and_pick_level("lib.vmirror", RTE_LOG_NOTICE);
+}
+
+void
+vmirror_shared_notify(enum vmirror_level level, const char *fmt, ...)
+{
+	static const uint32_t levels[] = {
+		[VMIRROR_INFO] = RTE_LOG_INFO,
+		[VMIRROR_WARNING] = RTE_LOG_WARNING,
+		[VMIRROR_ERROR] = RTE_LOG_ERR,
+	};
+	char text[VMIRROR_ERROR_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (host.notify != NULL)
+		host.notify(host.notify_arg, level, text);
+	else if (!vmirror_shared.eal_gone)
+		rte_log(levels[level], logtype, "vmirror: %s\n", text);
+}
