@@ -47,8 +47,8 @@ take_signal(struct control *control)
 		return;
 	if (control->signal_ms == 0) {
 		control->signal_ms = now_ms();
-		say("SIG%s, ending", sigabbrev_np((int)info.ssi_signo));
 		atomic_store(&control->stop, true);
+		say("SIG%s, ending", sigabbrev_np((int)info.ssi_signo));
 	} else if (info.ssi_signo == SIGINT && now_ms() - control->signal_ms > ONE_SIGNAL_MS) {
 		say("SIGINT again, exiting at once; sinks may be incomplete");
 		_exit(128 + SIGINT);

@@ -6,11 +6,14 @@
  * forward.c, which runs until control.c says stop. Each function undoes what it did, in reverse.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_lcore.h>
@@ -19,6 +22,8 @@
 #endif
 
 #include "vmirror.h"
+
+#include "devargs/error.h"
 
 #include "control.h"
 #include "forward.h"
@@ -111,14 +116,19 @@ run_ports(const struct options *options, struct control *control, struct ports *
 		return ret;
 	if (options->check) {
 		print_check(ports, &mirrors);
+		if (fflush(stdout) != 0 || ferror(stdout))
+			ret = vmirror_error_set(err, -EIO,
+						"stdout: what --check found could not "
+						"be written");
 		goto fini_mirrors;
 	}
 	for (unsigned int i = 0; i < ports->n; i++)
 		say("%s", port_describe(&ports->port[i], line, sizeof(line)));
-	ret = mirrors_add(&mirrors, options, err);
-	if (ret == 0)
+	/* Who ends vmirror now may have seen a wrong file name: nothing more is touched. */
+	ret = mirrors_add(&mirrors, options, &control->stop, err);
+	if (ret == 0 && !atomic_load(&control->stop))
 		ret = ports_start(ports, err);
-	if (ret == 0)
+	if (ret == 0 && !atomic_load(&control->stop))
 		ret = run(options, control, ports, err);
 fini_mirrors:
 	mirrors_fini(&mirrors);
@@ -195,6 +205,17 @@ run_eal(const struct options *options, struct control *control, int argc, char *
 	return ret;
 }
 
+/* A descriptor that was closed would be taken by the first file opened, and written to. */
+static void
+open_standard_fds(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(EXIT_FAILURE);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -202,6 +223,8 @@ main(int argc, char *argv[])
 	struct control control;
 	struct options options;
 	int ret;
+
+	open_standard_fds();
 
 	ret = options_parse(&options, argc, argv, &err);
 	if (ret < 0) {

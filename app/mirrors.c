@@ -50,9 +50,10 @@ free_all:
 }
 
 int
-mirrors_add(const struct mirrors *mirrors, const struct options *options, struct vmirror_error *err)
+mirrors_add(const struct mirrors *mirrors, const struct options *options, const atomic_bool *stop,
+	    struct vmirror_error *err)
 {
-	for (unsigned int i = 0; i < mirrors->n; i++) {
+	for (unsigned int i = 0; i < mirrors->n && !atomic_load(stop); i++) {
 		int ret = vmirror_mirror_add(options->mirror[i].spec, NULL, err);
 
 		if (ret < 0)

@@ -4,6 +4,7 @@
 
 /* The mirrors of the command line and the configuration file. Main thread only. */
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "vmirror.h"
@@ -25,9 +26,13 @@ struct mirrors {
 int
 mirrors_check(struct mirrors *mirrors, const struct options *options, struct vmirror_error *err);
 
-/** Add them to the engine, one line each to stderr. @return 0; negative errno with err set */
+/**
+ * Add them to the engine, one line each to stderr, until stop is set.
+ *
+ * @return 0; negative errno with err set
+ */
 int
-mirrors_add(const struct mirrors *mirrors, const struct options *options,
+mirrors_add(const struct mirrors *mirrors, const struct options *options, const atomic_bool *stop,
 	    struct vmirror_error *err);
 
 /** Detach all mirrors that the engine has, so that their counters are final. */

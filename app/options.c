@@ -325,9 +325,8 @@ options_parse(struct options *options, int argc, char *argv[], struct vmirror_er
 	if (options->help || options->version)
 		return 0;
 
-	if (dashes == argc)
-		ret = refuse_ours(argc, argv, err);
-	else
+	ret = refuse_ours(dashes, argv, err);
+	if (ret == 0 && dashes < argc)
 		ret = parse_words(options, argc - dashes, argv + dashes, err);
 	if (ret == 0)
 		ret = append_config(options, err);

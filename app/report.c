@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -18,7 +19,13 @@
 #include "vmirror.h"
 
 #include "forward.h"
+#include "out.h"
 #include "port.h"
+#include "say.h"
+
+/* How long to wait for somebody who does not read. */
+#define NOW_WAIT_MS   0
+#define FINAL_WAIT_MS 5000
 
 static uint64_t
 now_ms(void)
@@ -53,31 +60,32 @@ report_fini(struct report *report)
 
 /* Without the newline. */
 static struct unit_counters
-print_port(const struct report *report, const struct port *port)
+print_port(FILE *out, const struct report *report, const struct port *port)
 {
 	struct unit_counters c = forward_counters(report->forward, port->id);
 	struct rte_eth_stats eth = {0};
 
 	rte_eth_stats_get(port->id, &eth);
-	printf("port %s: rx=%" PRIu64 " tx=%" PRIu64 " tx_dropped=%" PRIu64 " imissed=%" PRIu64,
-	       port->name, c.rx, c.tx, c.tx_dropped, eth.imissed);
+	fprintf(out,
+		"port %s: rx=%" PRIu64 " tx=%" PRIu64 " tx_dropped=%" PRIu64 " imissed=%" PRIu64,
+		port->name, c.rx, c.tx, c.tx_dropped, eth.imissed);
 	return c;
 }
 
 static void
-print_quoted(const char *text)
+print_quoted(FILE *out, const char *text)
 {
-	putchar('"');
+	putc('"', out);
 	for (; *text != '\0'; text++) {
 		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
+			putc('\\', out);
+		putc(*text, out);
 	}
-	putchar('"');
+	putc('"', out);
 }
 
 static void
-print_mirror(const char *name)
+print_mirror(FILE *out, const char *name)
 {
 	static const char *const states[] = {
 		[VMIRROR_ATTACHED] = "attached",
@@ -90,23 +98,24 @@ print_mirror(const char *name)
 
 	if (vmirror_mirror_stats(name, &stats, NULL) < 0)
 		return;
-	printf("mirror %s: seen=%" PRIu64 " filtered=%" PRIu64 " sampled_out=%" PRIu64
-	       " captured=%" PRIu64 " no_room=%" PRIu64 " delivered=%" PRIu64
-	       " sink_rejected=%" PRIu64 " write_error=%" PRIu64 " overwritten=%" PRIu64
-	       " unknown=%" PRIu64 " in_flight=%" PRIu64 " truncated=%" PRIu64
-	       " port_imissed=%" PRIu64 " state=%s",
-	       name, c->seen, c->filtered, c->sampled_out, c->captured, c->no_room, c->delivered,
-	       c->sink_rejected, c->write_error, c->overwritten, c->unknown, c->in_flight,
-	       c->truncated, stats.port_imissed, states[stats.state]);
+	fprintf(out,
+		"mirror %s: seen=%" PRIu64 " filtered=%" PRIu64 " sampled_out=%" PRIu64
+		" captured=%" PRIu64 " no_room=%" PRIu64 " delivered=%" PRIu64
+		" sink_rejected=%" PRIu64 " write_error=%" PRIu64 " overwritten=%" PRIu64
+		" unknown=%" PRIu64 " in_flight=%" PRIu64 " truncated=%" PRIu64
+		" port_imissed=%" PRIu64 " state=%s",
+		name, c->seen, c->filtered, c->sampled_out, c->captured, c->no_room, c->delivered,
+		c->sink_rejected, c->write_error, c->overwritten, c->unknown, c->in_flight,
+		c->truncated, stats.port_imissed, states[stats.state]);
 	if (stats.reason[0] != '\0') {
-		printf(" reason=");
-		print_quoted(stats.reason);
+		fprintf(out, " reason=");
+		print_quoted(out, stats.reason);
 	}
-	putchar('\n');
+	putc('\n', out);
 }
 
 static void
-print_mirrors(void)
+print_mirrors(FILE *out)
 {
 	char(*names)[VMIRROR_NAME_SIZE];
 	int n, room = vmirror_mirror_list(NULL, 0);
@@ -118,37 +127,65 @@ print_mirrors(void)
 		return;
 	n = vmirror_mirror_list(names, (unsigned int)room);
 	for (int i = 0; i < RTE_MIN(n, room); i++)
-		print_mirror(names[i]);
+		print_mirror(out, names[i]);
 	free(names);
+}
+
+static void
+print_now(FILE *out, struct report *report)
+{
+	uint64_t now = now_ms(), ms = RTE_MAX(now - report->last_ms, UINT64_C(1));
+
+	fprintf(out, "stats: seconds=%.1f\n", (double)(now - report->begin_ms) / 1000);
+	for (unsigned int i = 0; i < report->ports->n; i++) {
+		struct unit_counters c = print_port(out, report, &report->ports->port[i]);
+
+		fprintf(out, " rx_pps=%" PRIu64 " tx_pps=%" PRIu64 "\n",
+			(c.rx - report->last_rx[i]) * 1000 / ms,
+			(c.tx - report->last_tx[i]) * 1000 / ms);
+		report->last_rx[i] = c.rx;
+		report->last_tx[i] = c.tx;
+	}
+	report->last_ms = now;
+	print_mirrors(out);
+}
+
+static void
+print_final(FILE *out, struct report *report)
+{
+	print_mirrors(out);
+	for (unsigned int i = 0; i < report->ports->n; i++) {
+		print_port(out, report, &report->ports->port[i]);
+		putc('\n', out);
+	}
+}
+
+/* In one piece, for a reader who may not be reading. */
+static void
+emit(struct report *report, void (*print)(FILE *out, struct report *report), int wait_ms)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return;
+	print(out, report);
+	if (fclose(out) == 0 && !out_write(STDOUT_FILENO, text, len, wait_ms) && !report->unread) {
+		report->unread = true;
+		say("nobody reads stdout: counters are being left out");
+	}
+	free(text);
 }
 
 void
 report_now(struct report *report)
 {
-	uint64_t now = now_ms(), ms = RTE_MAX(now - report->last_ms, UINT64_C(1));
-
-	printf("stats: seconds=%.1f\n", (double)(now - report->begin_ms) / 1000);
-	for (unsigned int i = 0; i < report->ports->n; i++) {
-		struct unit_counters c = print_port(report, &report->ports->port[i]);
-
-		printf(" rx_pps=%" PRIu64 " tx_pps=%" PRIu64 "\n",
-		       (c.rx - report->last_rx[i]) * 1000 / ms,
-		       (c.tx - report->last_tx[i]) * 1000 / ms);
-		report->last_rx[i] = c.rx;
-		report->last_tx[i] = c.tx;
-	}
-	report->last_ms = now;
-	print_mirrors();
-	fflush(stdout);
+	emit(report, print_now, NOW_WAIT_MS);
 }
 
 void
-report_final(const struct report *report)
+report_final(struct report *report)
 {
-	print_mirrors();
-	for (unsigned int i = 0; i < report->ports->n; i++) {
-		print_port(report, &report->ports->port[i]);
-		putchar('\n');
-	}
-	fflush(stdout);
+	emit(report, print_final, FINAL_WAIT_MS);
 }

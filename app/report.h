@@ -9,6 +9,7 @@
  * never do at once.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct forward;
@@ -19,6 +20,7 @@ struct report {
 	const struct forward *forward;
 	uint64_t begin_ms;
 	uint64_t last_ms;
+	bool unread;       /* nobody reads stdout; that was told */
 	uint64_t *last_rx; /* by position in ports, for the rates */
 	uint64_t *last_tx;
 };
@@ -37,6 +39,6 @@ report_now(struct report *report);
 
 /** The last word: a line per mirror, one per port. Mirrors should be detached. */
 void
-report_final(const struct report *report);
+report_final(struct report *report);
 
 #endif

@@ -10,6 +10,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "out.h"
+
+#define WAIT_MS 200
 
 void
 say(const char *fmt, ...)
@@ -26,5 +31,5 @@ say(const char *fmt, ...)
 	/* One write, so that lines of several threads do not mix. */
 	len = strlen(line);
 	line[len++] = '\n';
-	fwrite(line, 1, len, stderr);
+	out_write(STDERR_FILENO, line, len, WAIT_MS);
 }

@@ -30,6 +30,7 @@
 /* libpcap's file and record headers, pcap-savefile(5). */
 #define FILE_HEADER_LEN   24
 #define RECORD_HEADER_LEN 16
+#define MAGIC_NS          0xa1b23c4d /* in the byte order of who writes */
 
 /* RTE_ETH_PCAP_SNAPLEN: what the PMD gathers a segmented frame into. */
 #define PMD_MAX_CHAIN 16128
@@ -118,6 +119,11 @@ pcap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 		return vmirror_error_set(err, -EINVAL,
 					 "sink net_pcap: no tx_pcap=; say where to write, as in %s",
 					 "sink=[net_pcap,tx_pcap=report.pcap]");
+	if (strcmp(path, "-") == 0)
+		return vmirror_error_set(
+			err, -EINVAL,
+			"sink net_pcap: tx_pcap=- would write a file of that name, "
+			"not stdout; if that is what you want, say tx_pcap=./-");
 	if (strlen(path) >= PATH_MAX || path[strlen(path) - 1] == '/')
 		return vmirror_error_set(err, -EINVAL,
 					 "sink net_pcap: tx_pcap=%.80s is no file name", path);
@@ -142,7 +148,7 @@ pcap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 static int
 open_file(struct pcap_sink *pcap, struct vmirror_error *err)
 {
-	const int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	struct stat st;
 	int ret;
 
@@ -260,30 +266,36 @@ pcap_health(struct vmirror_sink *sink, const struct vmirror_sink_progress *progr
 	    char reason[VMIRROR_SINK_REASON_SIZE])
 {
 	struct pcap_sink *pcap = sink->priv;
+	uint32_t magic;
 	struct stat st;
 	uint64_t due;
 
 	/* Nothing is written before the first burst, the file header included. */
 	if (!pcap->regular || progress->accepted_pkts == 0 || fstat(pcap->fd, &st) != 0)
 		return VMIRROR_SINK_WELL;
+	if ((pcap->good_size > FILE_HEADER_LEN && (uint64_t)st.st_size < pcap->good_size) ||
+	    (pread(pcap->fd, &magic, sizeof(magic), 0) == sizeof(magic) && magic != MAGIC_NS)) {
+		snprintf(reason, VMIRROR_SINK_REASON_SIZE,
+			 "%.120s was truncated or overwritten by somebody else", pcap->path);
+		return VMIRROR_SINK_FAILED;
+	}
+	due = FILE_HEADER_LEN + progress->accepted_pkts * RECORD_HEADER_LEN +
+	      progress->accepted_bytes;
+	if ((uint64_t)st.st_size < due) {
+		pcap->short_write = true;
+		snprintf(reason, VMIRROR_SINK_REASON_SIZE,
+			 "%.120s: %s: the file has %" PRIu64 " bytes and should have %" PRIu64,
+			 pcap->path, why_short(pcap), (uint64_t)st.st_size, due);
+		return VMIRROR_SINK_FAILED;
+	}
+	pcap->good_size = due;
 	if (st.st_nlink == 0) {
 		snprintf(reason, VMIRROR_SINK_REASON_SIZE,
 			 "%.120s was removed; what is written to it is lost when the mirror ends",
 			 pcap->path);
 		return VMIRROR_SINK_AILS;
 	}
-
-	due = FILE_HEADER_LEN + progress->accepted_pkts * RECORD_HEADER_LEN +
-	      progress->accepted_bytes;
-	if ((uint64_t)st.st_size >= due) {
-		pcap->good_size = due;
-		return VMIRROR_SINK_WELL;
-	}
-	pcap->short_write = true;
-	snprintf(reason, VMIRROR_SINK_REASON_SIZE,
-		 "%.120s: %s: the file has %" PRIu64 " bytes and should have %" PRIu64, pcap->path,
-		 why_short(pcap), (uint64_t)st.st_size, due);
-	return VMIRROR_SINK_FAILED;
+	return VMIRROR_SINK_WELL;
 }
 
 /* The end of the last whole record after a point at which a record begins. */
@@ -308,18 +320,12 @@ last_whole_record(int fd, uint64_t at, uint64_t size)
 static void
 trim(const struct pcap_sink *pcap)
 {
-	char proc[64];
 	struct stat st;
-	int fd;
 
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", pcap->fd);
-	fd = open(proc, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > pcap->good_size &&
-	    ftruncate(fd, last_whole_record(fd, pcap->good_size, st.st_size)) != 0)
-		st.st_size = 0; /* the file keeps its torn end; the mirror's reason tells */
-	close(fd);
+	/* Where that fails the file keeps its torn end; the mirror's reason tells. */
+	if (fstat(pcap->fd, &st) == 0 && (uint64_t)st.st_size > pcap->good_size &&
+	    ftruncate(pcap->fd, last_whole_record(pcap->fd, pcap->good_size, st.st_size)) != 0)
+		errno = 0;
 }
 
 static void

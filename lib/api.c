@@ -135,6 +135,7 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err)
 		if (mirror->state == VMIRROR_ATTACHED)
 			mirror->state = VMIRROR_DETACHED;
 		pthread_mutex_unlock(&vmirror_shared.hooks);
+		vmirror_mirror_look(mirror);
 	}
 	leave();
 	return mirror != NULL ? 0 : -ENOENT;

@@ -30,26 +30,38 @@ source_find(const struct vmirror_mirror *mirror, const char *name)
 }
 
 static int
-source_add(struct vmirror_mirror *mirror, const char *name, struct vmirror_error *err)
+source_add(struct vmirror_mirror *mirror, const char *name, uint64_t imissed_base,
+	   struct vmirror_error *err)
 {
 	struct vmirror_source *source;
-	struct rte_eth_stats stats;
-	uint16_t port_id;
 
 	source = calloc(1, sizeof(*source));
 	if (source == NULL)
 		return vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", name);
 	snprintf(source->name, sizeof(source->name), "%s", name);
-	if (rte_eth_dev_get_port_by_name(name, &port_id) == 0 &&
-	    rte_eth_stats_get(port_id, &stats) == 0)
-		source->imissed_base = stats.imissed;
+	source->imissed_base = imissed_base;
 	TAILQ_INSERT_TAIL(&mirror->sources, source, next);
 	return 0;
 }
 
-/* port=all: ports of the host, those that came since included. Hook lock. */
+static uint64_t
+read_imissed(const char *name)
+{
+	struct rte_eth_stats stats;
+	uint16_t port_id;
+
+	if (rte_eth_dev_get_port_by_name(name, &port_id) != 0 ||
+	    rte_eth_stats_get(port_id, &stats) != 0)
+		return 0;
+	return stats.imissed;
+}
+
+/*
+ * port=all: ports of the host, those that came since included. Those have missed nothing before,
+ * and the control thread, which finds them, does not ask their drivers. Hook lock.
+ */
 static int
-find_all(struct vmirror_mirror *mirror, struct vmirror_error *err)
+find_all(struct vmirror_mirror *mirror, bool at_start, struct vmirror_error *err)
 {
 	char names[RTE_MAX_ETHPORTS][RTE_ETH_NAME_MAX_LEN];
 	unsigned int i, n = vmirror_port_names(names);
@@ -57,19 +69,29 @@ find_all(struct vmirror_mirror *mirror, struct vmirror_error *err)
 
 	for (i = 0; i < n && ret == 0; i++)
 		if (source_find(mirror, names[i]) == NULL)
-			ret = source_add(mirror, names[i], err);
+			ret = source_add(mirror, names[i], at_start ? read_imissed(names[i]) : 0,
+					 err);
 	return ret;
 }
 
-/* A port that is the sink of a mirror which is only being checked does not exist yet. */
+/* By the vdev's name, also when the mirror is only being checked, or by the port's number. */
 static bool
-is_planned_sink(const char *word)
+is_sink(const char *word)
 {
 	const struct vmirror_mirror *other;
+	char number[8];
 
-	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next)
-		if (other->sink == NULL && !other->over && strcmp(other->sink_plan.vdev, word) == 0)
+	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next) {
+		if (other->over && other->sink == NULL)
+			continue;
+		if (strcmp(other->sink_plan.vdev, word) == 0)
 			return true;
+		if (other->sink == NULL)
+			continue;
+		snprintf(number, sizeof(number), "%u", other->sink->port_id);
+		if (strcmp(number, word) == 0)
+			return true;
+	}
 	return false;
 }
 
@@ -106,12 +128,12 @@ vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error 
 
 	if (spec->all_ports) {
 		pthread_mutex_lock(&vmirror_shared.hooks);
-		ret = find_all(mirror, err);
+		ret = find_all(mirror, true, err);
 		pthread_mutex_unlock(&vmirror_shared.hooks);
 		return ret;
 	}
 	for (i = 0; i < spec->n_ports; i++) {
-		if (is_planned_sink(spec->ports[i]))
+		if (is_sink(spec->ports[i]))
 			return vmirror_error_set(
 				err, -EINVAL,
 				"port '%s' is the sink of a mirror; a sink is no source",
@@ -124,7 +146,7 @@ vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error 
 						 name, spec->ports[i]);
 		ret = check_queues(spec, name, err);
 		if (ret == 0)
-			ret = source_add(mirror, name, err);
+			ret = source_add(mirror, name, read_imissed(name), err);
 		if (ret != 0)
 			return ret;
 	}
@@ -273,7 +295,7 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 		return vmirror_error_set(err, -ESTALE, "the sink is gone");
 	}
 	if (mirror->spec.all_ports)
-		ret = find_all(mirror, err);
+		ret = find_all(mirror, false, err);
 	if (ret == 0)
 		ret = prepare(mirror, &change, err);
 	if (ret == 0)

@@ -101,7 +101,6 @@ create_pool(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
 	static unsigned int serial;
 	struct rte_malloc_socket_stats heap = {0};
-	const char *advice = "";
 
 	snprintf(mirror->pool_name, sizeof(mirror->pool_name), "vmirror_%u", serial++);
 	/* Used under the path's lock alone, hence one producer and one consumer and no cache. */
@@ -111,15 +110,14 @@ create_pool(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	if (mirror->path.pool != NULL)
 		return 0;
 
-	if (rte_malloc_get_socket_stats(
-		    rte_socket_id() == (unsigned int)SOCKET_ID_ANY ? 0 : (int)rte_socket_id(),
-		    &heap) == 0)
-		advice = "; use a smaller mbufs= or give DPDK more memory (-m, hugepages)";
-	return vmirror_error_set(err, -ENOMEM,
-				 "mbufs=%u: the mempool takes %" PRIu64
-				 " MB and DPDK's memory has %zu MB free%s",
-				 n_mbufs(mirror), vmirror_mirror_memory(mirror) >> 20,
-				 heap.heap_freesz_bytes >> 20, advice);
+	rte_malloc_get_socket_stats(RTE_MAX(0, (int)rte_socket_id()), &heap);
+	return vmirror_error_set(
+		err, -ENOMEM,
+		"mbufs=%u: the mempool takes %.1f MB and more, and of DPDK's memory "
+		"%.1f MB are free, %.1f MB in one piece; use a smaller mbufs= or give "
+		"DPDK more memory (-m, hugepages)",
+		n_mbufs(mirror), vmirror_mirror_memory(mirror) / 1e6, heap.heap_freesz_bytes / 1e6,
+		heap.greatest_free_size / 1e6);
 }
 
 static int
@@ -331,6 +329,13 @@ check_health(struct vmirror_mirror *mirror)
 }
 
 void
+vmirror_mirror_look(struct vmirror_mirror *mirror)
+{
+	if (mirror->sink != NULL && !mirror->over && mirror->state != VMIRROR_FAILED)
+		check_health(mirror);
+}
+
+void
 vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, const char *reason)
 {
 	bool sink_gone;
@@ -390,6 +395,9 @@ static void
 stop_and_tell(struct vmirror_mirror *mirror, const char *reason)
 {
 	vmirror_mirror_stop(mirror, VMIRROR_ENDED, reason);
+	/* The last look at the sink may have found, and told, something else. */
+	if (mirror->state != VMIRROR_ENDED)
+		return;
 	vmirror_shared_notify(VMIRROR_INFO, "mirror '%s' ended: %s", mirror->spec.name, reason);
 }
 

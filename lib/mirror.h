@@ -126,6 +126,10 @@ vmirror_mirror_unhook(struct vmirror_mirror *mirror, uint16_t port_id);
 void
 vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, const char *reason);
 
+/** Look how the sink is: with no hook attached, that is the last word on what it kept. */
+void
+vmirror_mirror_look(struct vmirror_mirror *mirror);
+
 /** Unplug the sink of a stopped mirror, if that is still to be done. A host's thread only. */
 void
 vmirror_mirror_close(struct vmirror_mirror *mirror);

@@ -96,11 +96,8 @@ vmirror_port_find(const char *word, char name[RTE_ETH_NAME_MAX_LEN], struct vmir
 		return not_found(word, err);
 	if (rte_eth_dev_get_name_by_port(port_id, name) != 0)
 		return not_found(word, err);
-	if (vmirror_vdev_is_own(port_id))
-		return vmirror_error_set(err, -EINVAL,
-					 "port '%s' is the sink of a mirror; a sink is no source",
-					 word);
-	return 0;
+	/* The sentinel, or a sink, which attach.c has a word for. */
+	return vmirror_vdev_is_own(port_id) ? not_found(word, err) : 0;
 }
 
 bool
