@@ -105,6 +105,7 @@ numbers() {
 ports() {
 	refuses "port number" "99.*net_null0" "port=99,$pcap_sink"
 	refuses "port name, with the nearest" "'net_nul0'.*net_null0" "port=net_nul0,$pcap_sink"
+	refuses "the library's own port" "'2' does not exist.*net_null0" "port=2,$pcap_sink"
 	refuses "one bad port of two" "net_nope" "port=[net_null0,net_nope],$pcap_sink"
 	refuses "all in a list" "all" "port=[all,0],$pcap_sink"
 	refuses "a sink that is a source" "net_pcap_one.*sink" \
@@ -146,6 +147,7 @@ files() {
 		"port=0,sink=[net_pcap,tx_pcap=missing/report.pcap]"
 	refuses "a directory for a file" "$T/made/dir.*(directory|regular file)" \
 		"port=0,sink=[net_pcap,tx_pcap=$T/made/dir]"
+	refuses "stdout, which it is not" "tx_pcap=-.*\\./-" "port=0,sink=[net_pcap,tx_pcap=-]"
 	refuses "a file in use" "report.pcap.*(in use|already|taken|other)|in use.*report.pcap" \
 		"name=a,port=0,$pcap_sink" "name=b,port=0,$pcap_sink"
 	mkdir "$T/made/readonly"
@@ -212,6 +214,8 @@ options() {
 	ends "forward of a port twice" "forward|twice|already" "${eal[@]}" -- \
 		--forward 0:1 --forward 1:0
 	ends "no -- before vmirror's options" "--mirror.*--" "${eal[@]}" --mirror "port=0,$pcap_sink"
+	ends "vmirror's option among EAL's" "--stats.*behind '--'" \
+		"${eal[@]}" --stats 1 -- --mirror "port=0,$pcap_sink"
 	ends "no ports" "port" --no-huge -m 64 --no-pci -l "$core" -- --mirror "port=all,$pcap_sink"
 }
 
