@@ -38,7 +38,7 @@ source_add(struct vmirror_mirror *mirror, const char *name, uint64_t imissed_bas
 	source = calloc(1, sizeof(*source));
 	if (source == NULL)
 		return vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", name);
-	snprintf(source->name, sizeof(source->name), "%s", name);
+	snprintf(source->name, sizeof(source->name), "%.*s", RTE_ETH_NAME_MAX_LEN - 1, name);
 	source->imissed_base = imissed_base;
 	TAILQ_INSERT_TAIL(&mirror->sources, source, next);
 	return 0;
