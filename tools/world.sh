@@ -157,11 +157,11 @@ host_ready() {
 		[ "$(tr '\0' ' ' <"/proc/$1/cmdline")" = "sleep infinity " ]
 }
 
-# host NAME COMMAND...: run it there.
+# host NAME COMMAND...: run it there; it, too, dies when the script is killed meanwhile.
 host() {
 	local pid=${world_hosts[$1]}
 	shift
-	nsenter --net="/proc/$pid/ns/net" "$@"
+	setpriv --pdeathsig KILL nsenter --net="/proc/$pid/ns/net" "$@"
 }
 
 # host_spawn NAME OUT ERR COMMAND...: spawn it there.
