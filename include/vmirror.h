@@ -12,8 +12,8 @@
  * Threads: every function here may be called from any thread that may call ethdev's control
  * functions. Calls are serialised by a lock of the library's own and may block (hotplug, file
  * system, waiting until no forwarding core is inside a hook). None may be called from a forwarding
- * core that must not wait, from an rx/tx callback, from an ethdev event callback, or from
- * `notify`.
+ * core that must not wait, from an rx/tx callback, from an ethdev event callback, from `notify`, or
+ * beside rte_eal_cleanup(): EAL's hotplug and its cleanup have no lock between them.
  *
  * One engine lives in a process, because ethdev's callbacks and EAL's hotplug do.
  */

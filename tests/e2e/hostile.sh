@@ -62,6 +62,8 @@ is_told() {
 truncated_by_somebody() {
 	start_vmirror -l "$core" --vdev "net_null0,size=64" -- --mirror \
 		"name=m,port=0,sink=[net_pcap,tx_pcap=m.pcap]"
+	# It is looked at 20 times a second.
+	sleep 0.5
 	: >m.pcap
 	wait_for 5 is_told || fail "nothing is said of a truncated file"
 	expect "a truncated file is told of" is_told
