@@ -345,7 +345,6 @@ extern const struct vmirror_sink_ops vmirror_sink_net_pcap;
 
 const struct vmirror_sink_ops vmirror_sink_net_pcap = {
 	.driver = "net_pcap",
-	.example = "sink=[net_pcap,tx_pcap=report.pcap]",
 	.keys = pcap_keys,
 	.check = pcap_check,
 	.open = pcap_open,

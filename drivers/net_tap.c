@@ -72,7 +72,7 @@ tap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 					 "another name",
 					 iface);
 	snprintf(plan->resource, sizeof(plan->resource), "interface %s", iface);
-	return vmirror_sink_devargs(spec, NULL, devargs, sizeof(devargs), err);
+	return vmirror_sink_devargs(spec, devargs, sizeof(devargs), err);
 }
 
 static int
@@ -84,7 +84,7 @@ tap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *
 
 	if (tap == NULL)
 		return vmirror_error_set(err, -ENOMEM, "sink net_tap: out of memory");
-	ret = vmirror_sink_devargs(spec, NULL, devargs, size, err);
+	ret = vmirror_sink_devargs(spec, devargs, size, err);
 	if (ret != 0) {
 		free(tap);
 		return ret;
@@ -223,7 +223,6 @@ extern const struct vmirror_sink_ops vmirror_sink_net_tap;
 
 const struct vmirror_sink_ops vmirror_sink_net_tap = {
 	.driver = "net_tap",
-	.example = "sink=[net_tap,iface=mon0]",
 	.keys = tap_keys,
 	.noisy_log = "pmd.net.tap", /* where the kernel has no multiq qdisc */
 	.n_rxq = 1,

@@ -231,7 +231,7 @@ vmirror_sink_destroy(struct vmirror_sink *sink, enum vmirror_sink_end end, bool 
 }
 
 int
-vmirror_sink_devargs(const struct vmirror_spec_sink *spec, const char *but, char *buf, size_t size,
+vmirror_sink_devargs(const struct vmirror_spec_sink *spec, char *buf, size_t size,
 		     struct vmirror_error *err)
 {
 	size_t at = strlen(buf);
@@ -240,8 +240,6 @@ vmirror_sink_devargs(const struct vmirror_spec_sink *spec, const char *but, char
 	for (i = 0; i < spec->n_args; i++) {
 		const struct vmirror_spec_arg *arg = &spec->args[i];
 
-		if (but != NULL && strcmp(arg->key, but) == 0)
-			continue;
 		/* DPDK's kvargs have no quotes. */
 		if (arg->value != NULL && strchr(arg->value, ',') != NULL)
 			return vmirror_error_set(err, -EINVAL,

@@ -82,7 +82,6 @@ struct vmirror_sink_plan;
 
 struct vmirror_sink_ops {
 	const char *driver;      /**< the PMD's name, which the vdev's name begins with */
-	const char *example;     /**< a right sink=[…], for errors */
 	const char *const *keys; /**< devargs keys that are passed on, NULL-terminated */
 	/**
 	 * Log type of a PMD that reports as errors, while it is plugged, what does no harm. It is
@@ -158,9 +157,9 @@ vmirror_sink_stop(struct vmirror_sink *sink);
 void
 vmirror_sink_destroy(struct vmirror_sink *sink, enum vmirror_sink_end end, bool vdev_gone);
 
-/** Helper for drivers: write "key=value,…" of the spec's arguments, leaving out one key. */
+/** Helper for drivers: write "key=value,…" of the spec's arguments behind what buf holds. */
 int
-vmirror_sink_devargs(const struct vmirror_spec_sink *spec, const char *but, char *buf, size_t size,
+vmirror_sink_devargs(const struct vmirror_spec_sink *spec, char *buf, size_t size,
 		     struct vmirror_error *err);
 
 #endif
