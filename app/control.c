@@ -19,6 +19,8 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
+#include <rte_common.h>
+
 #include "devargs/error.h"
 
 #include "say.h"
@@ -55,11 +57,27 @@ take_signal(struct control *control)
 	}
 }
 
+/* Does a clock's work when it is due. Returns when it is due next. */
+static uint64_t
+run_clock(struct control_clock *clock, uint64_t now)
+{
+	if (clock->every_ms == 0)
+		return UINT64_MAX;
+	if (now >= clock->next_ms) {
+		clock->run(clock->arg);
+		clock->next_ms += clock->every_ms;
+		if (clock->next_ms <= now)
+			clock->next_ms = now + clock->every_ms;
+	}
+	return clock->next_ms;
+}
+
 /* Does what is due. Returns how long there is nothing to do, in ms; -1: for ever. */
 static int
 run_clocks(struct control *control)
 {
 	uint64_t now = now_ms(), next = UINT64_MAX;
+	unsigned int i;
 
 	if (control->phase != CONTROL_RUNNING || atomic_load(&control->stop))
 		return -1;
@@ -67,16 +85,10 @@ run_clocks(struct control *control)
 		atomic_store(&control->stop, true);
 		return -1;
 	}
-	if (control->stats_ms != 0 && now >= control->next_ms) {
-		control->tick(control->tick_arg);
-		control->next_ms += control->stats_ms;
-		if (control->next_ms <= now)
-			control->next_ms = now + control->stats_ms;
-	}
-	if (control->stats_ms != 0)
-		next = control->next_ms;
-	if (control->end_ms != 0 && control->end_ms < next)
-		next = control->end_ms;
+	for (i = 0; i < CONTROL_CLOCKS; i++)
+		next = RTE_MIN(next, run_clock(&control->clock[i], now));
+	if (control->end_ms != 0)
+		next = RTE_MIN(next, control->end_ms);
 	if (next == UINT64_MAX)
 		return -1;
 	now = now_ms();
@@ -156,18 +168,19 @@ control_start(struct control *control, struct vmirror_error *err)
 }
 
 void
-control_run(struct control *control, uint64_t stats_ms, uint64_t duration_ms,
-	    void (*tick)(void *arg), void *arg)
+control_run(struct control *control, const struct control_clock clocks[CONTROL_CLOCKS],
+	    uint64_t duration_ms)
 {
 	uint64_t now = now_ms();
+	unsigned int i;
 
 	pthread_mutex_lock(&control->lock);
 	control->phase = CONTROL_RUNNING;
-	control->stats_ms = stats_ms;
-	control->next_ms = now + stats_ms;
+	for (i = 0; i < CONTROL_CLOCKS; i++) {
+		control->clock[i] = clocks[i];
+		control->clock[i].next_ms = now + clocks[i].every_ms;
+	}
 	control->end_ms = duration_ms != 0 ? now + duration_ms : 0;
-	control->tick = tick;
-	control->tick_arg = arg;
 	pthread_mutex_unlock(&control->lock);
 	eventfd_write(control->wake_fd, 1);
 }

@@ -3,7 +3,8 @@
 #define APP_CONTROL_H
 
 /*
- * The housekeeping thread: signals, --duration and --stats, so that no lcore has to. It lives from
+ * The housekeeping thread: signals, --duration, --stats and sinks that come back, so that no lcore
+ * has to. It lives from
  * before EAL is started until after EAL is gone, so that Ctrl-C is heard at any time.
  */
 
@@ -19,19 +20,26 @@ enum control_phase {
 	CONTROL_QUIT,    /* the thread is to end */
 };
 
+/* Something to be done again and again, on the housekeeping thread. */
+struct control_clock {
+	uint64_t every_ms; /* 0: never */
+	void (*run)(void *arg);
+	void *arg;
+	uint64_t next_ms; /* when it is due */
+};
+
+#define CONTROL_CLOCKS 2
+
 struct control {
 	pthread_t thread;
 	int signal_fd;
 	int wake_fd;      /* written whenever phase changes */
 	atomic_bool stop; /* the lcores shall end; written by the housekeeping thread */
 
-	pthread_mutex_t lock; /* over all of the following, and held during a tick */
+	pthread_mutex_t lock; /* over all of the following, and held while a clock's work is done */
 	enum control_phase phase;
-	uint64_t stats_ms;       /* interval; 0: none */
-	uint64_t next_ms;        /* when the next tick is due */
-	uint64_t end_ms;         /* when the duration is over; 0: never */
-	void (*tick)(void *arg); /* called at each interval, from the thread */
-	void *tick_arg;
+	struct control_clock clock[CONTROL_CLOCKS];
+	uint64_t end_ms; /* when the duration is over; 0: never */
 
 	uint64_t signal_ms; /* when a signal first asked for the end; 0: none did. The thread's */
 };
@@ -48,14 +56,14 @@ control_start(struct control *control, struct vmirror_error *err);
 /**
  * Packets flow from now on.
  *
- * @param stats_ms, duration_ms  0: none
- * @param tick, arg              called at each interval
+ * @param clocks       what is to be done until control_pause(), and how often
+ * @param duration_ms  0: without end
  */
 void
-control_run(struct control *control, uint64_t stats_ms, uint64_t duration_ms,
-	    void (*tick)(void *arg), void *arg);
+control_run(struct control *control, const struct control_clock clocks[CONTROL_CLOCKS],
+	    uint64_t duration_ms);
 
-/** The lcores have ended. On return no tick is running, and none will. */
+/** The lcores have ended. On return no clock's work is being done, and none will be. */
 void
 control_pause(struct control *control);
 

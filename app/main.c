@@ -37,6 +37,8 @@
 
 #define EXIT_USAGE 2
 
+#define TEND_MS 500
+
 static uint64_t
 mebibytes(uint64_t bytes)
 {
@@ -59,9 +61,16 @@ print_check(const struct ports *ports, const struct mirrors *mirrors)
 }
 
 static void
-tick(void *arg)
+print_report(void *arg)
 {
 	report_now(arg);
+}
+
+/* An interface or a peer that a mirror lost may be there again. */
+static void
+tend(void *arg)
+{
+	vmirror_engine_tend();
 }
 
 /* Ports are started, mirrors attached. */
@@ -69,27 +78,31 @@ static int
 run(const struct options *options, struct control *control, struct ports *ports,
     struct vmirror_error *err)
 {
+	struct report figures;
+	const struct control_clock clocks[CONTROL_CLOCKS] = {
+		{.every_ms = options->stats_ms, .run = print_report, .arg = &figures},
+		{.every_ms = options->n_mirror > 0 ? TEND_MS : 0, .run = tend},
+	};
 	struct forward forward;
-	struct report report;
 	int ret;
 
 	ret = forward_init(&forward, ports, options->busy_poll, &control->stop, err);
 	if (ret < 0)
 		return ret;
-	ret = report_init(&report, ports, &forward);
+	ret = report_init(&figures, ports, &forward);
 	if (ret < 0) {
 		snprintf(err->text, sizeof(err->text), "out of memory");
 		goto fini_forward;
 	}
 	say("forwarding; Ctrl-C ends");
-	control_run(control, options->stats_ms, options->duration_ms, tick, &report);
+	control_run(control, clocks, options->duration_ms);
 	ret = forward_run(&forward);
 	control_pause(control);
 	if (ret < 0)
 		snprintf(err->text, sizeof(err->text), "lcores are busy: %s", strerror(-ret));
 	mirrors_detach();
-	report_final(&report);
-	report_fini(&report);
+	report_final(&figures);
+	report_fini(&figures);
 fini_forward:
 	forward_fini(&forward);
 	return ret;

@@ -103,10 +103,12 @@ print_mirror(FILE *out, const char *name)
 		" captured=%" PRIu64 " no_room=%" PRIu64 " delivered=%" PRIu64
 		" sink_rejected=%" PRIu64 " write_error=%" PRIu64 " overwritten=%" PRIu64
 		" unknown=%" PRIu64 " in_flight=%" PRIu64 " truncated=%" PRIu64
+		" tso_pending=%" PRIu64 " csum_pending=%" PRIu64 " lro_merged=%" PRIu64
 		" port_imissed=%" PRIu64 " state=%s",
 		name, c->seen, c->filtered, c->sampled_out, c->captured, c->no_room, c->delivered,
 		c->sink_rejected, c->write_error, c->overwritten, c->unknown, c->in_flight,
-		c->truncated, stats.port_imissed, states[stats.state]);
+		c->truncated, c->tso_pending, c->csum_pending, c->lro_merged, stats.port_imissed,
+		states[stats.state]);
 	if (stats.reason[0] != '\0') {
 		fprintf(out, " reason=");
 		print_quoted(out, stats.reason);

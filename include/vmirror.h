@@ -126,6 +126,16 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err);
 VMIRROR_API int
 vmirror_mirror_attach(const char *name, struct vmirror_error *err);
 
+/**
+ * Give mirrors whose sink was lost a new one: an interface that was deleted and is there again, a
+ * vhost peer that died and listens again. To be called now and then, twice a second, say, from a
+ * thread of the host that may plug vdevs; the engine's own thread must not, as EAL's list of
+ * devargs has no lock. The calls that add, remove, attach, detach and check do the same by the
+ * way. Without either such a mirror stays as it is, its packets counted as sink_rejected.
+ */
+VMIRROR_API void
+vmirror_engine_tend(void);
+
 /** What a mirror would do, from vmirror_mirror_check(). */
 struct vmirror_plan {
 	char name[VMIRROR_NAME_SIZE];
@@ -164,10 +174,23 @@ struct vmirror_counters {
 	uint64_t sink_rejected; /**< refused by the sink */
 	uint64_t write_error;   /**< accepted by the sink, and reported lost by it */
 	uint64_t overwritten;   /**< captured, then replaced by newer packets */
-	uint64_t unknown;   /**< accepted by a sink that hides its losses, after it began to lose */
-	uint64_t in_flight; /**< captured, not yet told of by the sink */
-	uint64_t truncated; /**< of those captured: cut by snaplen or by the sink's limit */
+	/**
+	 * Accepted by a sink that hides its losses, after it began to lose; or still held by its
+	 * driver when the far end went.
+	 */
+	uint64_t unknown;
+	/** Captured, not yet told of by the sink; where its driver holds packets, at the most. */
+	uint64_t in_flight;
+	uint64_t truncated;      /**< of those captured: cut by snaplen or by the sink's limit */
 	uint64_t captured_bytes; /**< wire lengths of the captured packets, added up */
+	/*
+	 * Of those captured, how many are shown as they passed the hook and not as they are on
+	 * the wire. In a sink that hands mbufs on, they are marked as virtual devices mark theirs.
+	 */
+	uint64_t tso_pending; /**< tx: the port is to segment it. RTE_MBUF_F_RX_LRO, tso_segsz */
+	uint64_t
+		csum_pending; /**< tx: the port is to fill in a checksum. RTE_MBUF_F_RX_*_CKSUM_NONE */
+	uint64_t lro_merged; /**< rx: the port made it of several. RTE_MBUF_F_RX_LRO */
 };
 
 enum vmirror_state {

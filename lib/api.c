@@ -14,16 +14,25 @@
 #include "devargs/error.h"
 #include "lib/engine.h"
 #include "lib/mirror.h"
+#include "lib/pool.h"
 #include "lib/shared.h"
 
-/* Unplug the sinks of mirrors that ended by themselves: this is a thread that may. */
+/*
+ * What the control thread must leave undone, as it is hotplug: unplug the sinks of mirrors that
+ * ended by themselves, replace those that were lost.
+ */
 static void
-close_stopped(void)
+tend(void)
 {
 	struct vmirror_mirror *mirror;
 
-	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+	if (vmirror_shared.eal_gone)
+		return;
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		vmirror_mirror_close(mirror);
+		vmirror_mirror_revive(mirror);
+	}
+	vmirror_pool_sweep();
 }
 
 /* Take the control lock, if there is an engine to control. */
@@ -32,7 +41,7 @@ enter(struct vmirror_error *err)
 {
 	pthread_mutex_lock(&vmirror_shared.control);
 	if (vmirror_shared.running && !vmirror_shared.eal_gone) {
-		close_stopped();
+		tend();
 		return 0;
 	}
 	pthread_mutex_unlock(&vmirror_shared.control);
@@ -75,6 +84,15 @@ list_remove(struct vmirror_mirror *mirror)
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
+void
+vmirror_engine_tend(void)
+{
+	pthread_mutex_lock(&vmirror_shared.control);
+	if (vmirror_shared.running)
+		tend();
+	leave();
+}
+
 int
 vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
 {
@@ -109,7 +127,7 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 	struct vmirror_mirror *mirror;
 
 	pthread_mutex_lock(&vmirror_shared.control);
-	close_stopped();
+	tend();
 	mirror = find(name, err);
 	if (mirror != NULL) {
 		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
@@ -127,7 +145,7 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err)
 	struct vmirror_mirror *mirror;
 
 	pthread_mutex_lock(&vmirror_shared.control);
-	close_stopped();
+	tend();
 	mirror = find(name, err);
 	if (mirror != NULL) {
 		pthread_mutex_lock(&vmirror_shared.hooks);
@@ -208,19 +226,6 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 	return ret;
 }
 
-static void
-read_record(const struct vmirror_mirror *mirror, const struct vmirror_record *record,
-	    struct vmirror_counters *out)
-{
-	struct vmirror_tally tally;
-	uint64_t doubtful = 0;
-
-	vmirror_tally_read(&record->tally, &tally);
-	if (mirror->state == VMIRROR_FAILED)
-		doubtful = tally.accepted - record->well;
-	vmirror_tally_counters(&tally, doubtful, out);
-}
-
 int
 vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirror_error *err)
 {
@@ -228,6 +233,7 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 	struct vmirror_counters counters;
 	struct vmirror_source *source;
 	struct vmirror_mirror *mirror;
+	uint64_t held;
 
 	if (stats->size < sizeof(*stats))
 		return vmirror_error_set(err, -EINVAL, "vmirror_stats: size %zu is not %zu",
@@ -245,10 +251,11 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 	TAILQ_FOREACH (source, &mirror->sources, next)
 		stats->port_imissed += source->imissed;
 
+	held = vmirror_mirror_held(mirror);
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next) {
 		stats->hooks += record->hooked;
-		read_record(mirror, record, &counters);
+		vmirror_mirror_counters(mirror, record, &held, &counters);
 		vmirror_counters_sum(&stats->total, &counters);
 	}
 	pthread_mutex_unlock(&vmirror_shared.hooks);
@@ -264,6 +271,7 @@ vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, 
 {
 	const struct vmirror_record *record;
 	struct vmirror_mirror *mirror;
+	uint64_t held;
 	int count = 0;
 
 	pthread_mutex_lock(&vmirror_shared.control);
@@ -272,13 +280,14 @@ vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, 
 		count = -ENOENT;
 		goto leave;
 	}
+	held = vmirror_mirror_held(mirror);
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next) {
 		if ((unsigned int)count < n) {
 			memcpy(stats[count].port, record->port, sizeof(stats[count].port));
 			stats[count].queue = record->queue;
 			stats[count].is_tx = record->is_tx;
-			read_record(mirror, record, &stats[count].counters);
+			vmirror_mirror_counters(mirror, record, &held, &stats[count].counters);
 		}
 		count++;
 	}

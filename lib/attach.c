@@ -169,6 +169,29 @@ vmirror_mirror_source_mtu(const struct vmirror_mirror *mirror)
 	return largest;
 }
 
+const char *
+vmirror_mirror_source_on(const struct vmirror_mirror *mirror, unsigned int ifindex)
+{
+	const struct vmirror_source *source;
+
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		if (vmirror_port_ifindex(source->name) == ifindex)
+			return source->name;
+	return NULL;
+}
+
+void
+vmirror_mirror_sync(struct vmirror_mirror *mirror)
+{
+	const struct vmirror_record *record;
+
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	TAILQ_FOREACH (record, &mirror->records, next)
+		if (record->hooked)
+			vmirror_dispatch_sync(record->dispatcher);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+}
+
 void
 vmirror_mirror_read_imissed(struct vmirror_mirror *mirror)
 {
@@ -290,7 +313,8 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	/* What an event has just told of must not be undone here. */
-	if (mirror->sink == NULL || mirror->sink_gone || vmirror_shared.eal_gone) {
+	if ((mirror->sink == NULL && !mirror->lost) || mirror->sink_gone ||
+	    vmirror_shared.eal_gone) {
 		pthread_mutex_unlock(&vmirror_shared.hooks);
 		return vmirror_error_set(err, -ESTALE, "the sink is gone");
 	}

@@ -177,6 +177,13 @@ quiesce(const struct vmirror_dispatcher *d)
 }
 
 void
+vmirror_dispatch_sync(const struct vmirror_dispatcher *d)
+{
+	barrier();
+	quiesce(d);
+}
+
+void
 vmirror_dispatch_commit(struct vmirror_dispatch_change *change)
 {
 	unsigned int i;

@@ -101,6 +101,10 @@ vmirror_dispatch_commit(struct vmirror_dispatch_change *change);
 void
 vmirror_dispatch_abort(struct vmirror_dispatch_change *change);
 
+/** Wait until no core runs hooks that does not see what this thread has stored before. */
+void
+vmirror_dispatch_sync(const struct vmirror_dispatcher *d);
+
 static inline void
 vmirror_dispatch_enter(struct vmirror_dispatcher *d, struct rte_mbuf *const *pkts, uint16_t n_pkts)
 {

@@ -28,6 +28,7 @@
 #include "lib/compat.h"
 #include "lib/dispatch.h"
 #include "lib/mirror.h"
+#include "lib/pool.h"
 #include "lib/port.h"
 #include "lib/shared.h"
 #include "lib/vdev.h"
@@ -315,6 +316,7 @@ vmirror_engine_fini(void)
 		pthread_mutex_unlock(&vmirror_shared.hooks);
 		vmirror_mirror_destroy(mirror);
 	}
+	vmirror_pool_sweep();
 	pthread_mutex_unlock(&vmirror_shared.control);
 
 	if (!was_running)

@@ -24,6 +24,7 @@ struct chunk {
 	uint8_t at[CHUNK]; /* where the matched ones stand in the burst */
 	struct rte_mbuf *out[CHUNK];
 	uint32_t kept[CHUNK]; /* bytes that the sink keeps of each */
+	uint32_t too_long;    /* for the sink: counted as rejected, and not among them */
 };
 
 static bool
@@ -40,27 +41,38 @@ match(const struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx)
 }
 
 /*
- * The mirror's own mbuf for a packet: a clone where the bytes are as they are to be shown, a copy
- * where snaplen cuts or a tag is put back. wire_len is the packet's length with its tags.
+ * The mirror's own mbuf for a packet: a clone where the sink may have one and the bytes are as they
+ * are to be shown, else a copy: snaplen cuts, or a tag is put back.
  */
 static struct rte_mbuf *
-take(const struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx, uint32_t *wire_len)
+take(const struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx,
+     struct vmirror_packet_pending pending)
 {
 	struct vmirror_packet_tags tags = {.len = 0};
 	struct rte_mbuf *own;
 
 	if (vmirror_packet_tagged(pkt, is_tx))
 		vmirror_packet_tags(pkt, is_tx, &tags);
-	*wire_len = pkt->pkt_len + tags.len;
 
-	if (tags.len > 0 || pkt->pkt_len > path->snaplen)
+	if (path->copy || tags.len > 0 || pkt->pkt_len > path->snaplen)
 		own = vmirror_packet_copy(pkt, &tags, path->snaplen, path->pool);
 	else
 		own = rte_pktmbuf_clone(pkt, path->pool);
-	/* The sink must not segment, insert or sum again what is shown as it was. */
 	if (own != NULL)
-		own->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
+		vmirror_packet_settle(own, pkt, is_tx, pending);
 	return own;
+}
+
+/* Whether a frame of len bytes is one that the driver must not be given. */
+static bool
+too_long(const struct vmirror_inline *path, const struct rte_mbuf *pkt, bool is_tx, uint32_t len)
+{
+	const struct vmirror_sink_limits *limits = &path->limits;
+	uint32_t most = __atomic_load_n(&limits->max_frame, __ATOMIC_RELAXED);
+
+	if (most == 0 || len <= most)
+		return false;
+	return len > most + limits->vlan_room || !vmirror_packet_is_vlan(pkt, is_tx);
 }
 
 /* Bytes that the sink keeps of a frame that it is about to be given. */
@@ -76,6 +88,43 @@ fit(const struct vmirror_sink_limits *limits, struct rte_mbuf *own)
 	return kept;
 }
 
+static void
+count_taken(struct vmirror_tally *t, uint32_t wire_len, struct vmirror_packet_pending pending)
+{
+	t->captured++;
+	t->bytes += wire_len;
+	t->tso += pending.tso;
+	t->csum += pending.csum;
+	t->lro += pending.lro;
+}
+
+static void
+take_one(struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx, struct chunk *c,
+	 struct vmirror_tally *t)
+{
+	struct vmirror_packet_pending pending = vmirror_packet_pending(pkt, is_tx);
+	uint32_t wire_len = pkt->pkt_len + vmirror_packet_tags_len(pkt, is_tx);
+	struct rte_mbuf *own;
+
+	if (too_long(path, pkt, is_tx, RTE_MIN(wire_len, path->snaplen))) {
+		path->budget--;
+		count_taken(t, wire_len, pending);
+		t->rejected++;
+		c->too_long++;
+		return;
+	}
+	own = take(path, pkt, is_tx, pending);
+	if (own == NULL) {
+		t->no_room++;
+		return;
+	}
+	path->budget--;
+	count_taken(t, wire_len, pending);
+	c->kept[c->n] = fit(&path->limits, own);
+	t->truncated += c->kept[c->n] < wire_len;
+	c->out[c->n++] = own;
+}
+
 /*
  * Replace the matched packets by clones, up to the budget. The burst is seen as far as the packet
  * with which the budget ran out.
@@ -88,27 +137,8 @@ take_all(struct vmirror_inline *path, struct rte_mbuf *const *pkts, bool is_tx, 
 	uint16_t i;
 
 	c->n = 0;
-	for (i = 0; i < matched && path->budget > 0; i++) {
-		uint32_t wire_len;
-		struct rte_mbuf *own;
-
-		own = take(path, pkts[c->at[i]], is_tx, &wire_len);
-		if (own == NULL) {
-			t->no_room++;
-			continue;
-		}
-		path->budget--;
-		t->captured++;
-		t->bytes += wire_len;
-		if (path->limits.max_frame != 0 && own->pkt_len > path->limits.max_frame) {
-			rte_pktmbuf_free(own);
-			t->rejected++;
-			continue;
-		}
-		c->kept[c->n] = fit(&path->limits, own);
-		t->truncated += c->kept[c->n] < wire_len;
-		c->out[c->n++] = own;
-	}
+	for (i = 0; i < matched && path->budget > 0; i++)
+		take_one(path, pkts[c->at[i]], is_tx, c, t);
 	if (path->budget == 0) {
 		__atomic_store_n(&path->gate, VMIRROR_GATE_ENDED, __ATOMIC_RELAXED);
 		t->seen = i == 0 ? 0 : c->at[i - 1] + 1;
@@ -148,6 +178,27 @@ deliver(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
 	return kept_bytes;
 }
 
+/* What the port has counted as accepted and not sent. Our own port, and under the path's lock. */
+static uint64_t
+errors(const struct vmirror_inline *path)
+{
+	struct rte_eth_stats stats;
+
+	return rte_eth_stats_get(path->sink_port, &stats) == 0 ? stats.oerrors : 0;
+}
+
+/* deliver(), to a driver that accepts packets and then loses some, and counts those. */
+static uint64_t
+deliver_to_liar(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
+{
+	uint64_t before = errors(path);
+	uint64_t kept_bytes = deliver(path, c, t);
+	uint64_t lost = errors(path) - before;
+
+	t->lost = RTE_MIN(lost, t->accepted);
+	return kept_bytes;
+}
+
 static void
 add(uint64_t *counter, uint64_t n)
 {
@@ -157,12 +208,13 @@ add(uint64_t *counter, uint64_t n)
 /* Publish what a burst brought, so that vmirror_inline_read_fed() sees all of it or nothing. */
 static void
 account(struct vmirror_inline *path, struct vmirror_tally *tally, const struct vmirror_tally *t,
-	uint64_t kept_bytes)
+	const struct chunk *c, uint64_t kept_bytes)
 {
 	__atomic_store_n(&path->seq, path->seq + 1, __ATOMIC_RELAXED);
 	add(&path->fed.accepted_pkts, t->accepted);
 	add(&path->fed.accepted_bytes, kept_bytes);
 	add(&path->fed.rejected_pkts, t->rejected);
+	add(&path->fed.too_long_pkts, c->too_long);
 	vmirror_tally_add(tally, t);
 	add(&path->seq, 1);
 }
@@ -172,23 +224,31 @@ run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t 
 {
 	struct vmirror_inline *path = h->path;
 	struct vmirror_tally t = {.seen = n};
-	struct chunk c = {.n = 0};
+	enum vmirror_inline_gate gate;
+	struct chunk c;
+	uint64_t kept;
 	uint16_t i;
+
+	c.n = 0;
+	c.too_long = 0;
 
 	for (i = 0; i < n; i++)
 		if (match(path, pkts[i], h->is_tx))
 			c.at[c.n++] = i;
 
+	/* Acquire: an open gate comes after what is behind it. */
+	gate = __atomic_load_n(&path->gate, __ATOMIC_ACQUIRE);
 	if (c.n == 0) {
 		t.filtered = n;
-	} else if (__atomic_load_n(&path->gate, __ATOMIC_RELAXED) == VMIRROR_GATE_SINK_FAILED) {
+	} else if (gate == VMIRROR_GATE_SINK_FAILED || gate == VMIRROR_GATE_SINK_LOST) {
 		t.filtered = n - c.n;
 		t.captured = c.n;
 		t.rejected = c.n;
 	} else {
 		pthread_spin_lock(&path->lock);
 		take_all(path, pkts, h->is_tx, &c, &t);
-		account(path, h->tally, &t, deliver(path, &c, &t));
+		kept = path->tells_errors ? deliver_to_liar(path, &c, &t) : deliver(path, &c, &t);
+		account(path, h->tally, &t, &c, kept);
 		pthread_spin_unlock(&path->lock);
 		return;
 	}
@@ -233,6 +293,7 @@ vmirror_inline_read_fed(const struct vmirror_inline *path, struct vmirror_sink_p
 		fed->accepted_pkts = __atomic_load_n(&path->fed.accepted_pkts, __ATOMIC_ACQUIRE);
 		fed->accepted_bytes = __atomic_load_n(&path->fed.accepted_bytes, __ATOMIC_ACQUIRE);
 		fed->rejected_pkts = __atomic_load_n(&path->fed.rejected_pkts, __ATOMIC_ACQUIRE);
+		fed->too_long_pkts = __atomic_load_n(&path->fed.too_long_pkts, __ATOMIC_ACQUIRE);
 		read(arg);
 		if ((seq & 1) == 0 && __atomic_load_n(&path->seq, __ATOMIC_RELAXED) == seq)
 			return true;
@@ -249,4 +310,19 @@ vmirror_inline_close_gate(struct vmirror_inline *path, enum vmirror_inline_gate 
 	while (now < gate && !__atomic_compare_exchange_n(&path->gate, &now, gate, false,
 							  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
+}
+
+void
+vmirror_inline_open_gate(struct vmirror_inline *path)
+{
+	enum vmirror_inline_gate lost = VMIRROR_GATE_SINK_LOST;
+
+	__atomic_compare_exchange_n(&path->gate, &lost, VMIRROR_GATE_OPEN, false, __ATOMIC_RELEASE,
+				    __ATOMIC_RELAXED);
+}
+
+void
+vmirror_inline_set_max_frame(struct vmirror_inline *path, uint32_t max_frame)
+{
+	__atomic_store_n(&path->limits.max_frame, max_frame, __ATOMIC_RELAXED);
 }

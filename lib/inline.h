@@ -23,15 +23,22 @@ struct vmirror_filter;
 
 enum vmirror_inline_gate {
 	VMIRROR_GATE_OPEN,
+	VMIRROR_GATE_SINK_LOST,   /**< as below, until another takes its place */
 	VMIRROR_GATE_SINK_FAILED, /**< packets are counted as rejected and the sink is left alone */
 	VMIRROR_GATE_ENDED,       /**< packets are not looked at any more */
 };
 
-/** What the hooks of one mirror share. The first part is fixed before the first hook runs. */
+/**
+ * What the hooks of one mirror share. The first part is fixed before the first hook runs; the sink's
+ * changes while the gate is shut and no core is inside (limits.max_frame at any time).
+ */
 struct vmirror_inline {
 	const struct vmirror_filter *filter; /**< NULL: every packet */
 	struct rte_mempool *pool;
-	uint32_t snaplen; /**< UINT32_MAX: all */
+	uint32_t snaplen;  /**< UINT32_MAX: all */
+	bool copy;         /**< the sink is given copies, not clones */
+	bool tells_errors; /**< its port's oerrors count what it accepted and lost */
+
 	uint16_t sink_port;
 	struct vmirror_sink_limits limits;
 
@@ -70,5 +77,13 @@ vmirror_inline_read_fed(const struct vmirror_inline *path, struct vmirror_sink_p
 /** Close the gate further; opens nothing. Control side, while cores run. */
 void
 vmirror_inline_close_gate(struct vmirror_inline *path, enum vmirror_inline_gate gate);
+
+/** Open a gate that is shut because the sink was lost. What the path knows of it is published. */
+void
+vmirror_inline_open_gate(struct vmirror_inline *path);
+
+/** Change the sink's limit on frames while cores run. */
+void
+vmirror_inline_set_max_frame(struct vmirror_inline *path, uint32_t max_frame);
 
 #endif

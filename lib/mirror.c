@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The life of a mirror on the control side: made from a spec, started, looked after, ended. Ports
- * are attach.c's, the sink's driver is sink.c's, packets are inline.c's. engine.c ticks it, api.c
+ * The life of a mirror on the control side: made from a spec, started, looked after, ended. Its
+ * ports are attach.c's, its sink is feed.c's, packets are inline.c's. engine.c ticks it, api.c
  * hands it out.
  */
 
@@ -22,12 +22,11 @@
 
 #include "devargs/error.h"
 #include "lib/filter.h"
+#include "lib/pool.h"
 #include "lib/shared.h"
 
 /* A chunk of segmented jumbo frames on its way, with room to spare; a ring's size less one. */
 #define DEFAULT_MBUFS 2047
-
-#define NOTICE_INTERVAL_NS UINT64_C(10000000000)
 
 static struct vmirror_mirror *
 find_by_name(const char *name)
@@ -67,8 +66,11 @@ check_resources(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
 	const struct vmirror_sink_plan *plan = &mirror->sink_plan;
 	const struct vmirror_mirror *other;
+	int ret = vmirror_mirror_check_interface(mirror, mirror, err);
 
 	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next) {
+		if (ret != 0)
+			return ret;
 		if (other->over && other->sink == NULL)
 			continue;
 		if (strcmp(other->sink_plan.vdev, plan->vdev) == 0)
@@ -78,8 +80,11 @@ check_resources(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 		if (!plan->shareable && strcmp(other->sink_plan.resource, plan->resource) == 0)
 			return vmirror_error_set(err, -EEXIST, "sink: %s is in use by mirror '%s'",
 						 plan->resource, other->spec.name);
+		ret = vmirror_mirror_check_interface(mirror, other, err);
+		if (ret == 0)
+			ret = vmirror_mirror_check_interface(other, mirror, err);
 	}
-	return 0;
+	return ret;
 }
 
 static uint32_t
@@ -88,25 +93,39 @@ n_mbufs(const struct vmirror_mirror *mirror)
 	return mirror->spec.mbufs != 0 ? mirror->spec.mbufs : DEFAULT_MBUFS;
 }
 
+/*
+ * Bytes of an mbuf. Where a driver reads one segment only, a frame of the sources must fit, two
+ * tags more than they know of included.
+ */
+static uint16_t
+data_room(const struct vmirror_mirror *mirror)
+{
+	uint32_t room = RTE_MBUF_DEFAULT_BUF_SIZE;
+
+	if (mirror->sink_plan.ops->linear)
+		room = RTE_MAX(room, (uint32_t)vmirror_mirror_source_mtu(mirror) +
+					     RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN +
+					     2 * RTE_VLAN_HLEN);
+	return RTE_MIN(room, (uint32_t)UINT16_MAX);
+}
+
 uint64_t
 vmirror_mirror_memory(const struct vmirror_mirror *mirror)
 {
-	uint32_t elt = sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE;
+	uint32_t n = n_mbufs(mirror) + mirror->sink_plan.ops->rx_mbufs;
 
-	return (uint64_t)n_mbufs(mirror) * rte_mempool_calc_obj_size(elt, 0, NULL);
+	return vmirror_pool_bytes(n, data_room(mirror));
 }
 
 static int
 create_pool(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
-	static unsigned int serial;
 	struct rte_malloc_socket_stats heap = {0};
 
-	snprintf(mirror->pool_name, sizeof(mirror->pool_name), "vmirror_%u", serial++);
-	/* Used under the path's lock alone, hence one producer and one consumer and no cache. */
-	mirror->path.pool = rte_pktmbuf_pool_create_by_ops(mirror->pool_name, n_mbufs(mirror), 0, 0,
-							   RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY,
-							   "ring_sp_sc");
+	/* Used under the path's lock alone, unless the sink's driver hands mbufs on. */
+	mirror->path.pool = vmirror_pool_create(n_mbufs(mirror), data_room(mirror), SOCKET_ID_ANY,
+						mirror->sink_plan.ops->holds ? VMIRROR_POOL_SHARED
+									     : VMIRROR_POOL_ONE);
 	if (mirror->path.pool != NULL)
 		return 0;
 
@@ -127,6 +146,8 @@ init_path(struct vmirror_mirror *mirror)
 
 	path->filter = mirror->filter;
 	path->snaplen = mirror->spec.snaplen != 0 ? mirror->spec.snaplen : UINT32_MAX;
+	path->copy = mirror->sink_plan.ops->holds || mirror->sink_plan.ops->linear;
+	path->tells_errors = mirror->sink_plan.ops->tells_errors;
 	path->budget = mirror->spec.count != 0 ? mirror->spec.count : UINT64_MAX;
 	return -pthread_spin_init(&path->lock, PTHREAD_PROCESS_PRIVATE);
 }
@@ -152,14 +173,24 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	return ret;
 }
 
+static void
+release_pool(struct vmirror_mirror *mirror)
+{
+	unsigned int out = vmirror_pool_release(mirror->path.pool);
+
+	if (out > 0)
+		vmirror_shared_notify(VMIRROR_INFO,
+				      "mirror '%s': %u mbufs are still held by those who got them; "
+				      "its mempool stays until they are back",
+				      mirror->spec.name, out);
+}
+
 void
 vmirror_mirror_destroy(struct vmirror_mirror *mirror)
 {
 	if (mirror == NULL)
 		return;
-	/* EAL's memory went with EAL; a filter's is its own. */
-	if (!vmirror_shared.eal_gone)
-		rte_mempool_free(mirror->path.pool);
+	release_pool(mirror);
 	vmirror_filter_destroy(mirror->filter);
 	vmirror_mirror_forget_sources(mirror);
 	vmirror_spec_fini(&mirror->spec);
@@ -197,8 +228,8 @@ vmirror_mirror_create(struct vmirror_mirror **mirror, const char *text, struct v
 	return 0;
 }
 
-static uint64_t
-now_ns(void)
+uint64_t
+vmirror_mirror_now_ns(void)
 {
 	struct timespec ts;
 
@@ -210,33 +241,27 @@ now_ns(void)
 static void
 set_deadline(struct vmirror_mirror *mirror)
 {
-	uint64_t now = now_ns();
+	uint64_t now = vmirror_mirror_now_ns();
 	uint64_t ms = mirror->spec.duration_ms;
 
 	if (ms != 0 && ms <= (UINT64_MAX - now) / 1000000)
 		mirror->deadline_ns = now + ms * 1000000;
 }
 
+void
+vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason)
+{
+	snprintf(mirror->reason, sizeof(mirror->reason), "%s", reason);
+}
+
 int
 vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
-	struct vmirror_sink_needs needs = {
-		.mtu = vmirror_mirror_source_mtu(mirror),
-		.pool = mirror->path.pool,
-		.socket = SOCKET_ID_ANY,
-	};
-	struct vmirror_sink *sink;
 	int ret;
 
-	ret = vmirror_sink_create(&sink, &mirror->spec.sink, &mirror->sink_plan, &needs, err);
+	ret = vmirror_mirror_plug_sink(mirror, err);
 	if (ret != 0)
 		goto fail;
-	mirror->path.sink_port = sink->port_id;
-	mirror->path.limits = sink->limits;
-	pthread_mutex_lock(&vmirror_shared.hooks);
-	mirror->sink = sink;
-	pthread_mutex_unlock(&vmirror_shared.hooks);
-
 	ret = vmirror_mirror_hook(mirror, err);
 	if (ret != 0)
 		goto destroy_sink;
@@ -245,94 +270,18 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	return 0;
 
 destroy_sink:
-	pthread_mutex_lock(&vmirror_shared.hooks);
-	mirror->sink = NULL;
-	pthread_mutex_unlock(&vmirror_shared.hooks);
-	vmirror_sink_stop(sink);
-	vmirror_sink_destroy(sink, VMIRROR_SINK_ABORT, false);
+	vmirror_sink_stop(mirror->sink);
+	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_ABORT);
 fail:
 	return vmirror_error_prefix(err, ret, "mirror '%s': ", mirror->spec.name);
-}
-
-static void
-set_reason(struct vmirror_mirror *mirror, const char *reason)
-{
-	snprintf(mirror->reason, sizeof(mirror->reason), "%s", reason);
-}
-
-static void
-read_candidates(void *arg)
-{
-	struct vmirror_mirror *mirror = arg;
-	struct vmirror_record *record;
-
-	TAILQ_FOREACH (record, &mirror->records, next)
-		record->well_candidate = __atomic_load_n(&record->tally.accepted, __ATOMIC_ACQUIRE);
-}
-
-/* Ask the sink how it is; its word on packets that it hides the loss of is kept per queue. */
-static enum vmirror_sink_health
-look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE])
-{
-	struct vmirror_sink *sink = mirror->sink;
-	struct vmirror_sink_progress fed;
-	struct vmirror_record *record;
-	enum vmirror_sink_health health;
-
-	if (!vmirror_inline_read_fed(&mirror->path, &fed, read_candidates, mirror))
-		return VMIRROR_SINK_UNSEEN;
-
-	health = sink->ops->health == NULL ? VMIRROR_SINK_WELL
-					   : sink->ops->health(sink, &fed, reason);
-	if (health != VMIRROR_SINK_FAILED)
-		TAILQ_FOREACH (record, &mirror->records, next)
-			record->well = record->well_candidate;
-	return health;
-}
-
-/* Told at once, and then at most so often: packets that come and go must not flood a log. */
-static void
-tell_ailment(struct vmirror_mirror *mirror, const char *reason)
-{
-	uint64_t now = now_ns();
-
-	if (strcmp(mirror->reason, reason) != 0 && now >= mirror->next_notice_ns) {
-		vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name,
-				      reason);
-		mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
-	}
-	set_reason(mirror, reason);
-}
-
-static void
-check_health(struct vmirror_mirror *mirror)
-{
-	char reason[VMIRROR_SINK_REASON_SIZE];
-
-	switch (look_at_sink(mirror, reason)) {
-	case VMIRROR_SINK_FAILED:
-		mirror->state = VMIRROR_FAILED;
-		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_FAILED);
-		set_reason(mirror, reason);
-		vmirror_shared_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name,
-				      reason);
-		break;
-	case VMIRROR_SINK_AILS:
-		tell_ailment(mirror, reason);
-		break;
-	case VMIRROR_SINK_WELL:
-		set_reason(mirror, "");
-		break;
-	case VMIRROR_SINK_UNSEEN:
-		break;
-	}
 }
 
 void
 vmirror_mirror_look(struct vmirror_mirror *mirror)
 {
-	if (mirror->sink != NULL && !mirror->over && mirror->state != VMIRROR_FAILED)
-		check_health(mirror);
+	if (mirror->sink != NULL && !mirror->over && !mirror->lost &&
+	    mirror->state != VMIRROR_FAILED)
+		vmirror_mirror_check_sink(mirror);
 }
 
 void
@@ -347,34 +296,27 @@ vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, con
 	vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
 	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
-	if (mirror->sink == NULL)
+	if (mirror->sink == NULL && !mirror->lost)
 		return;
 
 	vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_ENDED);
-	if (mirror->state != VMIRROR_FAILED)
-		check_health(mirror);
+	if (mirror->state != VMIRROR_FAILED && !mirror->lost)
+		vmirror_mirror_check_sink(mirror);
 	if (mirror->state != VMIRROR_FAILED) {
 		mirror->state = state;
-		set_reason(mirror, reason);
+		vmirror_mirror_set_reason(mirror, reason);
 	}
-	if (!sink_gone)
-		vmirror_sink_stop(mirror->sink);
+	if (mirror->sink == NULL || sink_gone)
+		return;
+	vmirror_mirror_settle_sink(mirror);
+	vmirror_sink_stop(mirror->sink);
 }
 
 void
 vmirror_mirror_close(struct vmirror_mirror *mirror)
 {
-	struct vmirror_sink *sink;
-	bool sink_gone;
-
-	if (!mirror->over)
-		return;
-	pthread_mutex_lock(&vmirror_shared.hooks);
-	sink = mirror->sink;
-	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
-	mirror->sink = NULL;
-	pthread_mutex_unlock(&vmirror_shared.hooks);
-	vmirror_sink_destroy(sink, VMIRROR_SINK_DONE, sink_gone);
+	if (mirror->over)
+		vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_DONE);
 }
 
 /* New ports under a name that the mirror waits for, and new queues. */
@@ -415,7 +357,7 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 {
 	char reason[64];
 
-	if (mirror->over || mirror->sink == NULL)
+	if (mirror->over || (mirror->sink == NULL && !mirror->lost))
 		return;
 	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED)) {
 		fail_without_sink(mirror);
@@ -430,6 +372,7 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 	} else if (mirror->state != VMIRROR_FAILED) {
 		if (mirror->state == VMIRROR_ATTACHED)
 			follow_ports(mirror);
-		check_health(mirror);
+		if (!mirror->lost)
+			vmirror_mirror_check_sink(mirror);
 	}
 }

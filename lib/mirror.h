@@ -5,7 +5,7 @@
 /*
  * A mirror: a spec brought to life. Its control side; the packets' side is inline.[ch].
  *
- * The life of one is in mirror.c, what ties it to ports in attach.c:
+ * The life of one is in mirror.c, what ties it to ports in attach.c, to its sink in feed.c:
  *
  *     create   names, sources, filter and mempool; nothing that can be seen from outside
  *     start    the sink is plugged and the hooks are attached, or neither
@@ -41,6 +41,7 @@ struct vmirror_record {
 	struct vmirror_inline_hook hook;
 	uint64_t well; /**< packets accepted when the sink was last seen well */
 	uint64_t well_candidate;
+	uint64_t unsent; /**< packets that a sink's driver still held when it was ended */
 	struct vmirror_tally tally __attribute__((aligned(64)));
 };
 
@@ -59,7 +60,6 @@ TAILQ_HEAD(vmirror_source_list, vmirror_source);
 struct vmirror_mirror {
 	TAILQ_ENTRY(vmirror_mirror) next;
 	struct vmirror_spec spec; /**< name filled in */
-	char pool_name[32];
 
 	enum vmirror_state state;
 	char reason[VMIRROR_SINK_REASON_SIZE];
@@ -73,9 +73,13 @@ struct vmirror_mirror {
 	struct vmirror_sink_plan sink_plan;
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
 	bool sink_gone;            /**< somebody else removed the vdev; hook lock */
-	bool over;                 /**< stopped */
-	uint64_t next_notice_ns;   /**< before then no ailment is told */
-	unsigned int sync_errors;  /**< so that an error which repeats is told once */
+	bool lost;                 /**< the sink was, and may get a successor */
+	uint64_t next_try_ns;      /**< before then none is tried */
+	struct vmirror_sink_progress fed_before; /**< what the sinks before this one were fed */
+	uint64_t too_long;                       /**< as of the last look at the sink */
+	bool over;                               /**< stopped */
+	uint64_t next_notice_ns;                 /**< before then no ailment is told */
+	unsigned int sync_errors;                /**< so that an error which repeats is told once */
 };
 
 /** Parse and prepare. @return 0, or -errno with err set */
@@ -90,6 +94,14 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err);
 void
 vmirror_mirror_destroy(struct vmirror_mirror *mirror);
 
+/** CLOCK_MONOTONIC. */
+uint64_t
+vmirror_mirror_now_ns(void);
+
+/** What stats tell as the reason. */
+void
+vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason);
+
 /** Fill in the sources from the spec: ports that exist, none of them a sink. attach.c */
 int
 vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error *err);
@@ -98,6 +110,14 @@ vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error 
 uint16_t
 vmirror_mirror_source_mtu(const struct vmirror_mirror *mirror);
 
+/** Whether a source sits on a kernel interface; its name, or NULL. attach.c */
+const char *
+vmirror_mirror_source_on(const struct vmirror_mirror *mirror, unsigned int ifindex);
+
+/** Wait until no core is inside a hook that has not seen what was stored before. attach.c */
+void
+vmirror_mirror_sync(struct vmirror_mirror *mirror);
+
 /** Bring the sources' imissed up to date. attach.c */
 void
 vmirror_mirror_read_imissed(struct vmirror_mirror *mirror);
@@ -105,6 +125,51 @@ vmirror_mirror_read_imissed(struct vmirror_mirror *mirror);
 /** Free sources and records. attach.c */
 void
 vmirror_mirror_forget_sources(struct vmirror_mirror *mirror);
+
+/** Whether one mirror's sink sends on an interface that another's, or its own, source sits on. feed.c */
+int
+vmirror_mirror_check_interface(const struct vmirror_mirror *sender,
+			       const struct vmirror_mirror *receiver, struct vmirror_error *err);
+
+/** Make the sink that was planned; no core is feeding one. A host's thread only. feed.c */
+int
+vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *err);
+
+/** Unplug the sink, if there is one; it is stopped. A host's thread only. feed.c */
+void
+vmirror_mirror_unplug_sink(struct vmirror_mirror *mirror, enum vmirror_sink_end end);
+
+/** Ask the sink how it is, and tell and do what follows. feed.c */
+void
+vmirror_mirror_check_sink(struct vmirror_mirror *mirror);
+
+/**
+ * What the sink's driver has accepted and did not get rid of counts as unknown. No core feeds it
+ * any more, and its vdev is there. feed.c
+ */
+void
+vmirror_mirror_settle_sink(struct vmirror_mirror *mirror);
+
+/**
+ * Give a mirror that lost its sink another, if that can be had now. A host's thread only. The sink
+ * that was lost is unplugged first. feed.c
+ */
+void
+vmirror_mirror_revive(struct vmirror_mirror *mirror);
+
+/**
+ * The counters of a record.
+ *
+ * @param held  packets that the sink's driver holds; what this record's are is taken off. The
+ *              driver does not say whose they are: the first records' come first. feed.c
+ */
+void
+vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirror_record *record,
+			uint64_t *held, struct vmirror_counters *out);
+
+/** Packets that the sink's driver has accepted and not sent, at the most. feed.c */
+uint64_t
+vmirror_mirror_held(const struct vmirror_mirror *mirror);
 
 /** Hook what is to be hooked and is not yet: all of it, or on failure nothing more. */
 int

@@ -35,9 +35,44 @@ vmirror_packet_tagged(const struct rte_mbuf *pkt, bool is_tx)
 	       pkt->data_len >= 2 * RTE_ETHER_ADDR_LEN;
 }
 
+/** A packet shown as it passed the hook, for it is not yet, or no more, as it is on the wire. */
+struct vmirror_packet_pending {
+	bool tso;
+	bool csum;
+	bool lro;
+};
+
+/** What is pending with a packet. */
+struct vmirror_packet_pending
+vmirror_packet_pending(const struct rte_mbuf *pkt, bool is_tx);
+
+/**
+ * Make a clone or copy of a packet speak for itself: no offload is left for a port to do, no tag
+ * is said to be missing, and what is pending is marked as virtual devices mark what they receive.
+ */
+void
+vmirror_packet_settle(struct rte_mbuf *own, const struct rte_mbuf *pkt, bool is_tx,
+		      struct vmirror_packet_pending pending);
+
+/** Whether a frame, its tags in place, begins with an 802.1Q tag. */
+bool
+vmirror_packet_is_vlan(const struct rte_mbuf *pkt, bool is_tx);
+
 /** The tags of a packet for which vmirror_packet_tagged() holds. */
 void
 vmirror_packet_tags(const struct rte_mbuf *pkt, bool is_tx, struct vmirror_packet_tags *tags);
+
+/** Bytes that a packet is longer on the wire. */
+static inline uint32_t
+vmirror_packet_tags_len(const struct rte_mbuf *pkt, bool is_tx)
+{
+	struct vmirror_packet_tags tags;
+
+	if (!vmirror_packet_tagged(pkt, is_tx))
+		return 0;
+	vmirror_packet_tags(pkt, is_tx, &tags);
+	return tags.len;
+}
 
 /** Run a filter on a packet with its tags in place, without copying the packet. */
 bool

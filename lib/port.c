@@ -107,6 +107,18 @@ vmirror_port_present(const char *name, uint16_t *port_id)
 	       !vmirror_vdev_is_own(*port_id);
 }
 
+unsigned int
+vmirror_port_ifindex(const char *name)
+{
+	struct rte_eth_dev_info info;
+	uint16_t port_id;
+
+	if (rte_eth_dev_get_port_by_name(name, &port_id) != 0 ||
+	    rte_eth_dev_info_get(port_id, &info) != 0)
+		return 0;
+	return info.if_index;
+}
+
 uint16_t
 vmirror_port_queues(uint16_t port_id, bool is_tx)
 {

@@ -31,6 +31,10 @@ vmirror_port_find(const char *word, char name[RTE_ETH_NAME_MAX_LEN], struct vmir
 bool
 vmirror_port_present(const char *name, uint16_t *port_id);
 
+/** The kernel interface that a port sits on; 0: none. Asks the driver: a host's thread only. */
+unsigned int
+vmirror_port_ifindex(const char *name);
+
 /** Queues that a port has in one direction now. Asks the driver: a host's thread only. */
 uint16_t
 vmirror_port_queues(uint16_t port_id, bool is_tx);

@@ -13,10 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
 
 #include "devargs/nearest.h"
+#include "lib/pool.h"
+#include "lib/sigpipe.h"
 #include "lib/vdev.h"
 
 #define MAX_DRIVERS   32
@@ -34,6 +37,13 @@ driver_claims(const char *driver, const char *vdev)
 	return strncmp(driver, vdev, len) == 0 && !isalpha((unsigned char)vdev[len]);
 }
 
+static bool
+claims(const struct vmirror_sink_ops *ops, const char *vdev)
+{
+	return driver_claims(ops->driver, vdev) ||
+	       (ops->alias != NULL && driver_claims(ops->alias, vdev));
+}
+
 static int
 find_driver(const char *vdev, const struct vmirror_sink_ops **ops, struct vmirror_error *err)
 {
@@ -42,7 +52,7 @@ find_driver(const char *vdev, const struct vmirror_sink_ops **ops, struct vmirro
 	unsigned int i;
 
 	for (i = 0; vmirror_sinks[i] != NULL && i < MAX_DRIVERS; i++) {
-		if (driver_claims(vmirror_sinks[i]->driver, vdev)) {
+		if (claims(vmirror_sinks[i], vdev)) {
 			*ops = vmirror_sinks[i];
 			return 0;
 		}
@@ -108,15 +118,23 @@ vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror,
 static int
 setup_queues(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs)
 {
+	struct rte_mempool *pool = needs->pool;
 	uint16_t n_txd = SINK_TX_DESCS;
 	uint16_t n_rxd = 1;
 	uint16_t queue;
 	int ret;
 
+	if (sink->ops->rx_mbufs != 0) {
+		sink->rx_pool = vmirror_pool_create(sink->ops->rx_mbufs, needs->data_room,
+						    needs->socket, VMIRROR_POOL_SHARED);
+		if (sink->rx_pool == NULL)
+			return -rte_errno;
+		pool = sink->rx_pool;
+	}
 	ret = rte_eth_dev_adjust_nb_rx_tx_desc(sink->port_id, &n_rxd, &n_txd);
 	for (queue = 0; ret == 0 && queue < sink->ops->n_rxq; queue++)
 		ret = rte_eth_rx_queue_setup(sink->port_id, queue, n_rxd, needs->socket, NULL,
-					     needs->pool);
+					     pool);
 	if (ret == 0)
 		ret = rte_eth_tx_queue_setup(sink->port_id, 0, n_txd, needs->socket, NULL);
 	return ret;
@@ -180,6 +198,7 @@ vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *
 		    struct vmirror_error *err)
 {
 	struct vmirror_sink *s = calloc(1, sizeof(*s));
+	struct vmirror_sigpipe sigpipe;
 	char devargs[1024] = "";
 	int ret;
 
@@ -194,7 +213,9 @@ vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *
 	ret = plug(s, devargs, err);
 	if (ret != 0)
 		goto close;
+	vmirror_sigpipe_block(&sigpipe);
 	ret = start(s, needs, err);
+	vmirror_sigpipe_restore(&sigpipe);
 	if (ret != 0)
 		goto unplug;
 	*sink = s;
@@ -202,6 +223,7 @@ vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *
 
 unplug:
 	vmirror_vdev_unplug(s->vdev);
+	vmirror_pool_release(s->rx_pool);
 close:
 	if (s->ops->close != NULL)
 		s->ops->close(s, VMIRROR_SINK_ABORT);
@@ -213,9 +235,14 @@ free_sink:
 void
 vmirror_sink_stop(struct vmirror_sink *sink)
 {
+	struct vmirror_sigpipe sigpipe;
+
 	/* The host may have removed it just now, and plugged a port of its own in its place. */
-	if (vmirror_vdev_is_own(sink->port_id))
-		rte_eth_dev_stop(sink->port_id);
+	if (!vmirror_vdev_is_own(sink->port_id))
+		return;
+	vmirror_sigpipe_block(&sigpipe);
+	rte_eth_dev_stop(sink->port_id);
+	vmirror_sigpipe_restore(&sigpipe);
 }
 
 void
@@ -225,6 +252,7 @@ vmirror_sink_destroy(struct vmirror_sink *sink, enum vmirror_sink_end end, bool 
 		return;
 	if (!vdev_gone)
 		vmirror_vdev_unplug(sink->vdev);
+	vmirror_pool_release(sink->rx_pool);
 	if (sink->ops->close != NULL)
 		sink->ops->close(sink, end);
 	free(sink);

@@ -15,12 +15,18 @@
  *     setup    vdev configured and not started (MTU, silence)          fails: unplug, close(ABORT)
  *       queues set up, vdev started                                    fails: unplug, close(ABORT)
  *     health   now and then, while packets flow on other cores
- *       no core feeds it any more; vdev stopped and unplugged
- *     close    DONE or FAILED
+ *       no core feeds it any more
+ *     drain    what it accepted and has not sent yet
+ *       vdev stopped and unplugged
+ *     close    ABORT or DONE
+ *
+ * A sink whose far end has gone and may come back (an interface, a vhost peer) is LOST: it is fed
+ * no more, is ended as above, and when check succeeds again a new one begins in its place.
  *
  * All of it runs on the control side, one call at a time (the engine's control lock); packets go
- * to the vdev behind its back (inline.c). Operations that a driver has no use for are NULL, but
- * check. None prints, exits or keeps a pointer to the spec.
+ * to the vdev behind its back (inline.c). check, health and drain may run on the control thread,
+ * the others run on a host's thread. Operations that a driver has no use for are NULL, but check.
+ * None prints, exits or keeps a pointer to the spec.
  */
 
 #include <limits.h>
@@ -41,8 +47,9 @@ struct rte_mempool;
 
 /** What a driver does with frames; zero means no limit. Read by the forwarding cores. */
 struct vmirror_sink_limits {
-	uint32_t
-		max_frame; /**< a longer frame is not passed to the driver, and counts as rejected */
+	/** A longer frame is not passed to the driver, and counts as rejected. health may change it. */
+	uint32_t max_frame;
+	uint32_t vlan_room; /**< so much longer a frame may be that begins with an 802.1Q tag */
 	uint32_t max_chain; /**< of a segmented frame, the driver keeps so many bytes */
 	/**
 	 * The driver compares pkt_len with its MTU and then sends the segments whole: a longer
@@ -55,13 +62,15 @@ struct vmirror_sink_limits {
 struct vmirror_sink_progress {
 	uint64_t accepted_pkts;
 	uint64_t accepted_bytes; /**< bytes kept of them, max_chain considered */
-	uint64_t rejected_pkts;
+	uint64_t rejected_pkts;  /**< those longer than max_frame included */
+	uint64_t too_long_pkts;
 };
 
 /** What a sink must be ready for. */
 struct vmirror_sink_needs {
 	uint16_t mtu;             /**< largest of the sources' */
 	struct rte_mempool *pool; /**< the mirror's */
+	uint16_t data_room;       /**< bytes of its mbufs, headroom included */
 	int socket;               /**< NUMA node of memory */
 };
 
@@ -69,6 +78,7 @@ enum vmirror_sink_health {
 	VMIRROR_SINK_UNSEEN, /**< could not be looked at just now; not for drivers to say */
 	VMIRROR_SINK_WELL,
 	VMIRROR_SINK_AILS,   /**< refuses packets and may recover */
+	VMIRROR_SINK_LOST,   /**< is to be fed no more; another may take its place later */
 	VMIRROR_SINK_FAILED, /**< is to be fed no more */
 };
 
@@ -80,15 +90,32 @@ enum vmirror_sink_end {
 struct vmirror_sink;
 struct vmirror_sink_plan;
 
+/** A key that the PMD knows and that a sink must not have. */
+struct vmirror_sink_refusal {
+	const char *key;
+	const char *why; /**< as "it would …" */
+};
+
 struct vmirror_sink_ops {
 	const char *driver;      /**< the PMD's name, which the vdev's name begins with */
+	const char *alias;       /**< another name that the PMD goes by; NULL: none */
 	const char *const *keys; /**< devargs keys that are passed on, NULL-terminated */
+	/** Ended by one without a key; NULL: none. */
+	const struct vmirror_sink_refusal *refused;
 	/**
 	 * Log type of a PMD that reports as errors, while it is plugged, what does no harm. It is
 	 * silenced for as long, unless somebody raised its level to have its word.
 	 */
 	const char *noisy_log;
 	uint16_t n_rxq; /**< rx queues that the PMD wants set up, never polled */
+	/** Of a mempool for those queues, where the PMD takes mbufs for them; 0: it takes none. */
+	uint32_t rx_mbufs;
+
+	/* How the PMD treats what it is given. */
+	bool holds;  /**< it keeps mbufs after tx_burst has returned: it is given copies */
+	bool linear; /**< it reads the first segment alone: it is given packets of one segment */
+	/** It accepts packets that it then cannot send, and counts them in its port's oerrors. */
+	bool tells_errors;
 
 	/** Fills in the plan's resource. @return 0, or -errno with err set */
 	int (*check)(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
@@ -106,6 +133,12 @@ struct vmirror_sink_ops {
 					   const struct vmirror_sink_progress *progress,
 					   char reason[VMIRROR_SINK_REASON_SIZE]);
 
+	/**
+	 * Give the far end a moment, 200 ms at the most, to take what the PMD has accepted.
+	 * @return packets that it has not taken
+	 */
+	uint32_t (*drain)(struct vmirror_sink *sink, struct rte_mempool *pool);
+
 	void (*close)(struct vmirror_sink *sink, enum vmirror_sink_end end);
 };
 
@@ -114,7 +147,8 @@ struct vmirror_sink {
 	struct vmirror_sink_limits limits;
 	char vdev[64];
 	uint16_t port_id;
-	void *priv; /**< the driver's */
+	struct rte_mempool *rx_pool; /**< of rx_mbufs */
+	void *priv;                  /**< the driver's */
 };
 
 /** NULL-terminated; defined in drivers/table.c. */
@@ -125,7 +159,8 @@ struct vmirror_sink_plan {
 	const struct vmirror_sink_ops *ops;
 	char vdev[64];
 	char resource[VMIRROR_SINK_RESOURCE_SIZE];
-	bool shareable; /**< other sinks may use the resource as well */
+	bool shareable;       /**< other sinks may use the resource as well */
+	unsigned int ifindex; /**< interface that it sends on and did not make; 0: none */
 };
 
 /**

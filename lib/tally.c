@@ -23,7 +23,11 @@ vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst
 	add(&tally->captured, burst->captured);
 	add(&tally->bytes, burst->bytes);
 	add(&tally->truncated, burst->truncated);
+	add(&tally->tso, burst->tso);
+	add(&tally->csum, burst->csum);
+	add(&tally->lro, burst->lro);
 	add(&tally->accepted, burst->accepted);
+	add(&tally->lost, burst->lost);
 	add(&tally->rejected, burst->rejected);
 }
 
@@ -31,7 +35,11 @@ void
 vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 {
 	out->rejected = __atomic_load_n(&tally->rejected, __ATOMIC_ACQUIRE);
+	out->lost = __atomic_load_n(&tally->lost, __ATOMIC_ACQUIRE);
 	out->accepted = __atomic_load_n(&tally->accepted, __ATOMIC_ACQUIRE);
+	out->lro = __atomic_load_n(&tally->lro, __ATOMIC_ACQUIRE);
+	out->csum = __atomic_load_n(&tally->csum, __ATOMIC_ACQUIRE);
+	out->tso = __atomic_load_n(&tally->tso, __ATOMIC_ACQUIRE);
 	out->truncated = __atomic_load_n(&tally->truncated, __ATOMIC_ACQUIRE);
 	out->bytes = __atomic_load_n(&tally->bytes, __ATOMIC_ACQUIRE);
 	out->captured = __atomic_load_n(&tally->captured, __ATOMIC_ACQUIRE);
@@ -41,7 +49,7 @@ vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 }
 
 void
-vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful,
+vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful, uint64_t held,
 		       struct vmirror_counters *out)
 {
 	*out = (struct vmirror_counters){
@@ -49,12 +57,16 @@ vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful,
 		.filtered = tally->filtered,
 		.captured = tally->captured,
 		.no_room = tally->no_room,
-		.delivered = tally->accepted - doubtful,
+		.delivered = tally->accepted - tally->lost - doubtful - held,
 		.sink_rejected = tally->rejected,
+		.write_error = tally->lost,
 		.unknown = doubtful,
-		.in_flight = tally->captured - tally->accepted - tally->rejected,
+		.in_flight = tally->captured - tally->accepted - tally->rejected + held,
 		.truncated = tally->truncated,
 		.captured_bytes = tally->bytes,
+		.tso_pending = tally->tso,
+		.csum_pending = tally->csum,
+		.lro_merged = tally->lro,
 	};
 }
 

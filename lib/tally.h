@@ -22,7 +22,11 @@ struct vmirror_tally {
 	uint64_t captured;
 	uint64_t bytes;
 	uint64_t truncated;
+	uint64_t tso;
+	uint64_t csum;
+	uint64_t lro;
 	uint64_t accepted;
+	uint64_t lost; /* of those accepted, reported lost by the driver */
 	uint64_t rejected;
 };
 
@@ -38,9 +42,10 @@ vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
  * Public counters from a tally.
  *
  * @param doubtful  of those accepted, how many the sink may have lost
+ * @param held      of those accepted, how many the sink has still to send
  */
 void
-vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful,
+vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful, uint64_t held,
 		       struct vmirror_counters *out);
 
 /** Add counters to a sum. */

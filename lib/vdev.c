@@ -15,6 +15,7 @@
 #include <rte_ethdev.h>
 
 #include "devargs/error.h"
+#include "lib/sigpipe.h"
 
 static struct rte_eth_dev_owner owner = {.name = "vmirror"};
 
@@ -51,6 +52,7 @@ int
 vmirror_vdev_plug(const char *name, const char *devargs, uint16_t *port_id,
 		  struct vmirror_error *err)
 {
+	struct vmirror_sigpipe sigpipe;
 	int ret;
 
 	/* EAL would log an error and return 0. */
@@ -62,9 +64,11 @@ vmirror_vdev_plug(const char *name, const char *devargs, uint16_t *port_id,
 		return vmirror_error_set(err, -ENOSPC,
 					 "vdev '%s': this DPDK has %u ports, and all are in use",
 					 name, RTE_MAX_ETHPORTS);
+	vmirror_sigpipe_block(&sigpipe);
 	plugging = true;
 	ret = rte_eal_hotplug_add("vdev", name, devargs);
 	plugging = false;
+	vmirror_sigpipe_restore(&sigpipe);
 	if (ret != 0) {
 		/* Drivers say -1 for whatever went wrong. */
 		ret = ret < -1 ? ret : -EIO;
@@ -86,5 +90,9 @@ vmirror_vdev_plug(const char *name, const char *devargs, uint16_t *port_id,
 void
 vmirror_vdev_unplug(const char *name)
 {
+	struct vmirror_sigpipe sigpipe;
+
+	vmirror_sigpipe_block(&sigpipe);
 	rte_eal_hotplug_remove("vdev", name);
+	vmirror_sigpipe_restore(&sigpipe);
 }

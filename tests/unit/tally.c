@@ -42,7 +42,7 @@ test_read_beside_a_writer(void **state)
 	pthread_create(&thread, NULL, writer, NULL);
 	for (i = 0; i < 200000; i++) {
 		vmirror_tally_read(&tally, &t);
-		vmirror_tally_counters(&t, 0, &c);
+		vmirror_tally_counters(&t, 0, 0, &c);
 		assert_true(c.seen >= c.filtered + c.captured + c.no_room);
 		assert_true(c.captured >= c.delivered + c.sink_rejected);
 		assert_int_equal(c.captured, c.delivered + c.sink_rejected + c.in_flight);
@@ -53,7 +53,7 @@ test_read_beside_a_writer(void **state)
 	pthread_join(thread, NULL);
 
 	vmirror_tally_read(&tally, &t);
-	vmirror_tally_counters(&t, 5, &c);
+	vmirror_tally_counters(&t, 5, 0, &c);
 	assert_int_equal(c.seen, c.filtered + c.captured + c.no_room);
 	assert_int_equal(c.captured, c.delivered + c.sink_rejected + c.unknown);
 	assert_int_equal(c.unknown, 5);

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What ties a mirror to its sink: plugging it, asking how it is, what to count when it does not
+ * say, and a successor for one that was lost. mirror.c decides when, sink.c knows drivers, inline.c
+ * feeds it.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "devargs/error.h"
+#include "lib/mirror.h"
+#include "lib/shared.h"
+
+/* How often an ailment is told at the most. */
+#define NOTICE_INTERVAL_NS UINT64_C(10000000000)
+
+/* How often a successor of a sink is tried at the most. */
+#define REVIVE_INTERVAL_NS UINT64_C(300000000)
+
+/* What is sent on the interface would be received, and mirrored, again and again. */
+int
+vmirror_mirror_check_interface(const struct vmirror_mirror *sender,
+			       const struct vmirror_mirror *receiver, struct vmirror_error *err)
+{
+	unsigned int ifindex = sender->sink_plan.ifindex;
+	const char *source = ifindex != 0 ? vmirror_mirror_source_on(receiver, ifindex) : NULL;
+
+	if (source == NULL)
+		return 0;
+	return vmirror_error_set(err, -EINVAL,
+				 "sink: port '%s', a source of mirror '%s', sits on %s, the sink "
+				 "of mirror '%s'; a mirror would see its own packets",
+				 source, receiver->spec.name, sender->sink_plan.resource,
+				 sender->spec.name);
+}
+
+/* The longest frame that the driver may be given: its own limit, and what a single segment holds. */
+static uint32_t
+max_frame(const struct vmirror_mirror *mirror, const struct vmirror_sink *sink)
+{
+	const struct vmirror_sink_limits *limits = &sink->limits;
+	uint32_t room = rte_pktmbuf_data_room_size(mirror->path.pool) - RTE_PKTMBUF_HEADROOM;
+
+	if (!sink->ops->linear ||
+	    (limits->max_frame != 0 && limits->max_frame + limits->vlan_room <= room))
+		return limits->max_frame;
+	return room - limits->vlan_room;
+}
+
+/* Make the sink and show it to the path, which no core is using. */
+int
+vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	struct vmirror_sink_needs needs = {
+		.mtu = vmirror_mirror_source_mtu(mirror),
+		.pool = mirror->path.pool,
+		.data_room = rte_pktmbuf_data_room_size(mirror->path.pool),
+		.socket = SOCKET_ID_ANY,
+	};
+	struct vmirror_sink *sink;
+	int ret;
+
+	ret = vmirror_sink_create(&sink, &mirror->spec.sink, &mirror->sink_plan, &needs, err);
+	if (ret != 0)
+		return ret;
+	mirror->path.sink_port = sink->port_id;
+	mirror->path.limits = sink->limits;
+	mirror->path.limits.max_frame = max_frame(mirror, sink);
+	mirror->fed_before = mirror->path.fed;
+	mirror->too_long = 0;
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	mirror->sink = sink;
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+	return 0;
+}
+
+/* The event that tells of the vdev's end must not find it any more. */
+void
+vmirror_mirror_unplug_sink(struct vmirror_mirror *mirror, enum vmirror_sink_end end)
+{
+	struct vmirror_sink *sink;
+	bool vdev_gone;
+
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	sink = mirror->sink;
+	mirror->sink = NULL;
+	vdev_gone = mirror->sink_gone || vmirror_shared.eal_gone;
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+	vmirror_sink_destroy(sink, end, vdev_gone);
+}
+
+static void
+read_candidates(void *arg)
+{
+	struct vmirror_mirror *mirror = arg;
+	struct vmirror_record *record;
+
+	TAILQ_FOREACH (record, &mirror->records, next)
+		record->well_candidate = __atomic_load_n(&record->tally.accepted, __ATOMIC_ACQUIRE);
+}
+
+static void
+since(struct vmirror_sink_progress *fed, const struct vmirror_sink_progress *before)
+{
+	fed->accepted_pkts -= before->accepted_pkts;
+	fed->accepted_bytes -= before->accepted_bytes;
+	fed->rejected_pkts -= before->rejected_pkts;
+	fed->too_long_pkts -= before->too_long_pkts;
+}
+
+/* Ask the sink how it is; its word on packets that it hides the loss of is kept per queue. */
+static enum vmirror_sink_health
+look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE])
+{
+	struct vmirror_sink *sink = mirror->sink;
+	struct vmirror_sink_progress fed;
+	struct vmirror_record *record;
+	enum vmirror_sink_health health;
+
+	if (!vmirror_inline_read_fed(&mirror->path, &fed, read_candidates, mirror))
+		return VMIRROR_SINK_UNSEEN;
+
+	since(&fed, &mirror->fed_before);
+	health = sink->ops->health == NULL ? VMIRROR_SINK_WELL
+					   : sink->ops->health(sink, &fed, reason);
+	vmirror_inline_set_max_frame(&mirror->path, max_frame(mirror, sink));
+	if (health == VMIRROR_SINK_WELL && fed.too_long_pkts != mirror->too_long) {
+		health = VMIRROR_SINK_AILS;
+		snprintf(reason, VMIRROR_SINK_REASON_SIZE,
+			 "%" PRIu64 " frames were longer than the %" PRIu32
+			 " bytes that %.100s takes",
+			 fed.too_long_pkts, max_frame(mirror, sink), mirror->sink_plan.resource);
+	}
+	mirror->too_long = fed.too_long_pkts;
+	if (health != VMIRROR_SINK_FAILED)
+		TAILQ_FOREACH (record, &mirror->records, next)
+			record->well = record->well_candidate;
+	return health;
+}
+
+/* Told at once, and then at most so often: packets that come and go must not flood a log. */
+static void
+tell_ailment(struct vmirror_mirror *mirror, const char *reason)
+{
+	uint64_t now = vmirror_mirror_now_ns();
+
+	if (strcmp(mirror->reason, reason) != 0 && now >= mirror->next_notice_ns) {
+		vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name,
+				      reason);
+		mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
+	}
+	vmirror_mirror_set_reason(mirror, reason);
+}
+
+void
+vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
+{
+	char reason[VMIRROR_SINK_REASON_SIZE];
+
+	switch (look_at_sink(mirror, reason)) {
+	case VMIRROR_SINK_FAILED:
+		mirror->state = VMIRROR_FAILED;
+		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_FAILED);
+		vmirror_mirror_set_reason(mirror, reason);
+		vmirror_shared_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name,
+				      reason);
+		break;
+	case VMIRROR_SINK_LOST:
+		mirror->lost = true;
+		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_LOST);
+		tell_ailment(mirror, reason);
+		break;
+	case VMIRROR_SINK_AILS:
+		tell_ailment(mirror, reason);
+		break;
+	case VMIRROR_SINK_WELL:
+		vmirror_mirror_set_reason(mirror, "");
+		break;
+	case VMIRROR_SINK_UNSEEN:
+		break;
+	}
+}
+
+/*
+ * What the sink's driver has accepted and did not get rid of counts as unknown. No core feeds it any
+ * more, and its vdev is there.
+ */
+void
+vmirror_mirror_settle_sink(struct vmirror_mirror *mirror)
+{
+	struct vmirror_sink *sink = mirror->sink;
+	struct vmirror_counters counters;
+	struct vmirror_record *record;
+	uint64_t held;
+
+	if (sink->ops->drain == NULL || mirror->state == VMIRROR_FAILED)
+		return;
+	held = sink->ops->drain(sink, mirror->path.pool);
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	TAILQ_FOREACH (record, &mirror->records, next) {
+		uint64_t none = 0, share;
+
+		vmirror_mirror_counters(mirror, record, &none, &counters);
+		share = RTE_MIN(held, counters.delivered);
+		record->unsent += share;
+		held -= share;
+	}
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+}
+
+/* End a sink that was lost. The gate is shut; cores may still be on their way out. */
+static void
+end_lost_sink(struct vmirror_mirror *mirror)
+{
+	vmirror_mirror_sync(mirror);
+	vmirror_mirror_settle_sink(mirror);
+	vmirror_sink_stop(mirror->sink);
+	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_DONE);
+}
+
+void
+vmirror_mirror_revive(struct vmirror_mirror *mirror)
+{
+	struct vmirror_sink_plan plan;
+	struct vmirror_error err;
+	uint64_t now = vmirror_mirror_now_ns();
+
+	if (!mirror->lost || mirror->over || mirror->sink_gone || now < mirror->next_try_ns)
+		return;
+	mirror->next_try_ns = now + REVIVE_INTERVAL_NS;
+	if (mirror->sink != NULL)
+		end_lost_sink(mirror);
+	/* Whatever fails now may succeed later; that the sink is lost has been told. */
+	if (vmirror_sink_check(&mirror->spec.sink, mirror->spec.name, &plan, &err) != 0 ||
+	    strcmp(plan.resource, mirror->sink_plan.resource) != 0)
+		return;
+	mirror->sink_plan = plan;
+	if (vmirror_mirror_check_interface(mirror, mirror, &err) != 0 ||
+	    vmirror_mirror_plug_sink(mirror, &err) != 0)
+		return;
+	mirror->lost = false;
+	vmirror_mirror_set_reason(mirror, "");
+	mirror->next_notice_ns = 0;
+	vmirror_inline_open_gate(&mirror->path);
+	vmirror_shared_notify(VMIRROR_INFO, "mirror '%s': %.200s is back", mirror->spec.name,
+			      plan.resource);
+}
+
+uint64_t
+vmirror_mirror_held(const struct vmirror_mirror *mirror)
+{
+	if (mirror->sink == NULL || mirror->over || vmirror_shared.eal_gone ||
+	    mirror->sink_plan.ops->drain == NULL)
+		return 0;
+	return rte_mempool_in_use_count(mirror->path.pool);
+}
+
+void
+vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirror_record *record,
+			uint64_t *held, struct vmirror_counters *out)
+{
+	struct vmirror_tally tally;
+	uint64_t sent, doubtful = record->unsent;
+	uint64_t share;
+
+	vmirror_tally_read(&record->tally, &tally);
+	sent = tally.accepted - tally.lost;
+	if (mirror->state == VMIRROR_FAILED)
+		doubtful += tally.accepted - record->well;
+	doubtful = RTE_MIN(doubtful, sent);
+	share = RTE_MIN(*held, sent - doubtful);
+	*held -= share;
+	vmirror_tally_counters(&tally, doubtful, share, out);
+}
