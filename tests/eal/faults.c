@@ -127,6 +127,69 @@ test_file_limit(void **state)
 	host_fork(live_file_limit, 0);
 }
 
+/* As many whole records as a file of so many bytes holds: a header, records of header and frame. */
+static unsigned int
+records_in(unsigned int bytes)
+{
+	return bytes < 24 ? 0 : (bytes - 24) / (16 + frame_len);
+}
+
+/* A file that can have so many bytes and no more. Each packet is looked after: it is there, or not. */
+static void
+check_room(unsigned int room, unsigned int n)
+{
+	struct rlimit limit = {.rlim_cur = room, .rlim_max = RLIM_INFINITY};
+	struct vmirror_stats stats;
+	unsigned int i;
+	struct stat st;
+
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	host_mirror("name=m,port=all,dir=tx,sink=[net_pcap,tx_pcap=m.pcap]");
+	for (i = 0; i < n; i++) {
+		host_loop(port, 0, 1, frame_len);
+		assert_int_equal(vmirror_mirror_detach("m", NULL), 0);
+		if (host_stats("m").state == VMIRROR_FAILED)
+			break;
+		assert_int_equal(vmirror_mirror_attach("m", NULL), 0);
+	}
+	stats = host_stats("m");
+	assert_int_equal(stats.state, VMIRROR_FAILED);
+	assert_non_null(strstr(stats.reason, "writing failed"));
+	assert_int_equal(stats.total.delivered, records_in(room));
+	assert_int_equal(stats.total.unknown, 1);
+	host_assert_conserved("m");
+	host_remove("m");
+
+	assert_int_equal(stat("m.pcap", &st), 0);
+	assert_in_range(st.st_size, 0, room);
+	if (room >= 24)
+		assert_int_equal(host_read_pcap("m.pcap", see_whole), records_in(room));
+	assert_int_equal(unlink("m.pcap"), 0);
+}
+
+static void
+live_every_byte(unsigned int arg)
+{
+	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+	unsigned int n = host_rounds(6, 60);
+	unsigned int room;
+
+	start();
+	frame_len = 61;
+	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	for (room = 1; records_in(room) < n; room++)
+		check_room(room, n);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	end();
+}
+
+/* Byte by byte, which no file system's blocks allow: the kernel cuts a write off at a limit too. */
+static void
+test_every_byte(void **state)
+{
+	host_fork(live_every_byte, 0);
+}
+
 static void
 live_unlinked(unsigned int replaced)
 {
@@ -490,9 +553,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_file_limit),  cmocka_unit_test(test_unlinked),
-		cmocka_unit_test(test_disk_full),   cmocka_unit_test(test_pid_namespace),
-		cmocka_unit_test(test_tap_outages), cmocka_unit_test(test_no_membarrier),
+		cmocka_unit_test(test_file_limit),    cmocka_unit_test(test_every_byte),
+		cmocka_unit_test(test_unlinked),      cmocka_unit_test(test_disk_full),
+		cmocka_unit_test(test_pid_namespace), cmocka_unit_test(test_tap_outages),
+		cmocka_unit_test(test_no_membarrier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
