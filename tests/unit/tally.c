@@ -22,7 +22,9 @@ writer(void *arg)
 		.no_room = 1,
 		.captured = 6,
 		.bytes = 600,
+		.tso = 1,
 		.accepted = 4,
+		.lost = 1,
 		.rejected = 2,
 	};
 
@@ -44,8 +46,10 @@ test_read_beside_a_writer(void **state)
 		vmirror_tally_read(&tally, &t);
 		vmirror_tally_counters(&t, 0, 0, &c);
 		assert_true(c.seen >= c.filtered + c.captured + c.no_room);
-		assert_true(c.captured >= c.delivered + c.sink_rejected);
-		assert_int_equal(c.captured, c.delivered + c.sink_rejected + c.in_flight);
+		assert_true(c.captured >= c.delivered + c.sink_rejected + c.write_error);
+		assert_int_equal(c.captured,
+				 c.delivered + c.sink_rejected + c.write_error + c.in_flight);
+		assert_true(c.tso_pending <= c.captured);
 		assert_true(c.seen >= before.seen && c.delivered >= before.delivered);
 		before = c;
 	}
@@ -53,11 +57,13 @@ test_read_beside_a_writer(void **state)
 	pthread_join(thread, NULL);
 
 	vmirror_tally_read(&tally, &t);
-	vmirror_tally_counters(&t, 5, 0, &c);
+	vmirror_tally_counters(&t, 5, 7, &c);
 	assert_int_equal(c.seen, c.filtered + c.captured + c.no_room);
-	assert_int_equal(c.captured, c.delivered + c.sink_rejected + c.unknown);
+	assert_int_equal(c.captured,
+			 c.delivered + c.sink_rejected + c.write_error + c.unknown + c.in_flight);
 	assert_int_equal(c.unknown, 5);
-	assert_int_equal(c.in_flight, 0);
+	assert_int_equal(c.in_flight, 7);
+	assert_int_equal(c.write_error, t.lost);
 }
 
 static void
