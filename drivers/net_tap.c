@@ -8,9 +8,9 @@
  * into it (no ARP, no IPv6, no multicast): the PMD's receiving side is never polled.
  */
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,31 +21,23 @@
 
 #include <rte_ethdev.h>
 
-#include "lib/sink.h"
+#include "drivers/descriptors.h"
+#include "drivers/iface.h"
 
 /* The kernel's limit for a tap: 65535 less the Ethernet header. [tun_net_init()] */
 #define TAP_MAX_MTU 65521
 
 #define DEVARGS_SIZE 256
 
+#define TUN_PATH "/dev/net/tun"
+
 struct tap_sink {
 	char iface[IFNAMSIZ];
+	int fd;            /* the PMD's, as long as the vdev is there; -1: unknown */
 	uint64_t rejected; /* as of the last look */
 	uint64_t accepted; /* at the last look at which packets had been refused */
 	char reason[VMIRROR_SINK_REASON_SIZE]; /* empty: well */
 };
-
-/* As the kernel's dev_valid_name() has it; '%' would make it a pattern. */
-static bool
-valid_iface(const char *iface)
-{
-	const char *c;
-
-	for (c = iface; *c != '\0'; c++)
-		if (isspace((unsigned char)*c) || *c == '/' || *c == ':' || *c == '%' || *c == ',')
-			return false;
-	return strcmp(iface, ".") != 0 && strcmp(iface, "..") != 0;
-}
 
 static int
 tap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
@@ -53,19 +45,15 @@ tap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 {
 	const char *iface = vmirror_spec_sink_arg(spec, "iface");
 	char devargs[DEVARGS_SIZE] = "";
+	int ret;
 
 	if (iface == NULL)
 		return vmirror_error_set(err, -EINVAL,
 					 "sink net_tap: no iface=; name the interface to make, as "
 					 "in sink=[net_tap,iface=mon0]");
-	if (strlen(iface) >= IFNAMSIZ)
-		return vmirror_error_set(err, -EINVAL,
-					 "sink net_tap: iface=%.64s is too long; an interface's "
-					 "name has at most %d characters",
-					 iface, IFNAMSIZ - 1);
-	if (!valid_iface(iface))
-		return vmirror_error_set(
-			err, -EINVAL, "sink net_tap: iface=%s is no name for an interface", iface);
+	ret = vmirror_iface_check_name("net_tap", "iface", iface, err);
+	if (ret != 0)
+		return ret;
 	if (if_nametoindex(iface) != 0)
 		return vmirror_error_set(err, -EEXIST,
 					 "sink net_tap: interface '%s' exists already; choose "
@@ -90,6 +78,7 @@ tap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *
 		return ret;
 	}
 	snprintf(tap->iface, sizeof(tap->iface), "%s", vmirror_spec_sink_arg(spec, "iface"));
+	tap->fd = -1;
 	sink->priv = tap;
 	return 0;
 }
@@ -145,6 +134,34 @@ set_mtu(struct vmirror_sink *sink, uint16_t wanted, int fd, struct ifreq *ifr)
 	return ioctl(fd, SIOCSIFMTU, ifr) == 0 ? 0 : -errno;
 }
 
+/* Those of taps; which one is not told apart. */
+static bool
+is_tun(int fd, uint64_t *id)
+{
+	char path[64], target[64] = "";
+
+	*id = 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, target, sizeof(target) - 1) > 0 && strcmp(target, TUN_PATH) == 0;
+}
+
+/* A descriptor of the PMD's, by which the interface can be asked for wherever it is. -1: none */
+static int
+find_descriptor(const char *iface)
+{
+	struct vmirror_descriptors taps;
+	unsigned int i;
+
+	vmirror_descriptors_find(&taps, is_tun);
+	for (i = 0; i < taps.n; i++) {
+		struct ifreq ifr = {0};
+
+		if (ioctl(taps.of[i].fd, TUNGETIFF, &ifr) == 0 && strcmp(ifr.ifr_name, iface) == 0)
+			return taps.of[i].fd;
+	}
+	return -1;
+}
+
 static int
 tap_setup(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
 	  struct vmirror_error *err)
@@ -158,6 +175,7 @@ tap_setup(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
 		return vmirror_error_set(err, -errno, "sink net_tap: socket: %s", strerror(errno));
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", tap->iface);
 
+	tap->fd = find_descriptor(tap->iface);
 	disable_ipv6(tap->iface);
 	ret = change_flags(fd, &ifr, IFF_NOARP, IFF_MULTICAST);
 	if (ret == 0)
@@ -169,23 +187,13 @@ tap_setup(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
 	return 0;
 }
 
-/* "" when the interface is there and up, as far as this network namespace shows. */
-static const char *
-what_ails(const char *iface)
+/* Deleted, and not only moved to another network namespace. */
+static bool
+is_deleted(const struct tap_sink *tap)
 {
 	struct ifreq ifr = {0};
-	const char *what = "";
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		return "";
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
-	if (ioctl(fd, SIOCGIFFLAGS, &ifr) != 0)
-		what = " is gone and";
-	else if (!(ifr.ifr_flags & IFF_UP))
-		what = " is down and";
-	close(fd);
-	return what;
+	return tap->fd >= 0 && ioctl(tap->fd, TUNGETIFF, &ifr) != 0 && errno == EBADFD;
 }
 
 static enum vmirror_sink_health
@@ -194,12 +202,17 @@ tap_health(struct vmirror_sink *sink, const struct vmirror_sink_progress *progre
 {
 	struct tap_sink *tap = sink->priv;
 
+	if (is_deleted(tap)) {
+		snprintf(reason, VMIRROR_SINK_REASON_SIZE,
+			 "interface %s was deleted; the mirror makes it anew", tap->iface);
+		return VMIRROR_SINK_LOST;
+	}
 	/* Somebody may have moved it to another namespace: only refusals tell that it ails. */
 	if (progress->rejected_pkts != tap->rejected) {
 		tap->rejected = progress->rejected_pkts;
 		tap->accepted = progress->accepted_pkts;
 		snprintf(tap->reason, sizeof(tap->reason), "interface %s%s refuses packets",
-			 tap->iface, what_ails(tap->iface));
+			 tap->iface, vmirror_iface_is_down(tap->iface) ? " is down and" : "");
 	} else if (progress->accepted_pkts != tap->accepted) {
 		tap->reason[0] = '\0';
 	}
@@ -213,17 +226,21 @@ tap_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
 	free(sink->priv);
 }
 
-/*
- * Not remote=, which turns all that the kernel receives on that interface into the tap, where
- * nobody reads it; nor persist, which leaves the interface behind.
- */
 static const char *const tap_keys[] = {"iface", "mac", NULL};
+
+static const struct vmirror_sink_refusal tap_refused[] = {
+	{"remote", "it would take all that the kernel receives on that interface away from it"},
+	{"persist", "it would leave the interface behind, and the next mirror would find it taken"},
+	{NULL, NULL},
+};
 
 extern const struct vmirror_sink_ops vmirror_sink_net_tap;
 
 const struct vmirror_sink_ops vmirror_sink_net_tap = {
 	.driver = "net_tap",
+	.alias = "eth_tap",
 	.keys = tap_keys,
+	.refused = tap_refused,
 	.noisy_log = "pmd.net.tap", /* where the kernel has no multiq qdisc */
 	.n_rxq = 1,
 	.check = tap_check,

@@ -159,7 +159,8 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 
 /**
  * Packet counters. They conserve: exactly once a mirror is detached or has ended, and with
- * in_flight making up the difference before.
+ * in_flight making up the difference before. (Detached, in_flight is what the sink's driver still
+ * holds for a far end that fetches its packets; ended, it is 0.)
  *
  *     seen     = filtered + sampled_out + captured + no_room
  *     captured = delivered + sink_rejected + write_error + overwritten + unknown + in_flight

@@ -175,6 +175,8 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err)
 					mirror->reason);
 	else
 		ret = vmirror_mirror_hook(mirror, err);
+	if (ret == 0)
+		vmirror_mirror_unsettle_sink(mirror);
 	/* A stopped one keeps its word on how it ended. */
 	if (ret == 0)
 		mirror->state = VMIRROR_ATTACHED;

@@ -28,15 +28,21 @@ int
 vmirror_mirror_check_interface(const struct vmirror_mirror *sender,
 			       const struct vmirror_mirror *receiver, struct vmirror_error *err)
 {
-	unsigned int ifindex = sender->sink_plan.ifindex;
-	const char *source = ifindex != 0 ? vmirror_mirror_source_on(receiver, ifindex) : NULL;
+	const struct vmirror_sink_plan *plan = &sender->sink_plan;
+	const char *where = "";
+	const char *source;
 
+	source = plan->ifindex != 0 ? vmirror_mirror_source_on(receiver, plan->ifindex) : NULL;
+	if (source == NULL && plan->far_ifindex != 0) {
+		source = vmirror_mirror_source_on(receiver, plan->far_ifindex);
+		where = "the other end of ";
+	}
 	if (source == NULL)
 		return 0;
 	return vmirror_error_set(err, -EINVAL,
-				 "sink: port '%s', a source of mirror '%s', sits on %s, the sink "
+				 "sink: port '%s', a source of mirror '%s', sits on %s%s, the sink "
 				 "of mirror '%s'; a mirror would see its own packets",
-				 source, receiver->spec.name, sender->sink_plan.resource,
+				 source, receiver->spec.name, where, plan->resource,
 				 sender->spec.name);
 }
 
@@ -63,6 +69,7 @@ vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *er
 		.data_room = rte_pktmbuf_data_room_size(mirror->path.pool),
 		.socket = SOCKET_ID_ANY,
 	};
+	struct vmirror_record *record;
 	struct vmirror_sink *sink;
 	int ret;
 
@@ -76,6 +83,9 @@ vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *er
 	mirror->too_long = 0;
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	mirror->sink = sink;
+	TAILQ_FOREACH (record, &mirror->records, next)
+		record->unsent_now = 0;
+	mirror->settled = false;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	return 0;
 }
@@ -150,12 +160,13 @@ tell_ailment(struct vmirror_mirror *mirror, const char *reason)
 {
 	uint64_t now = vmirror_mirror_now_ns();
 
-	if (strcmp(mirror->reason, reason) != 0 && now >= mirror->next_notice_ns) {
-		vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name,
-				      reason);
-		mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
-	}
+	mirror->untold = mirror->untold || strcmp(mirror->reason, reason) != 0;
 	vmirror_mirror_set_reason(mirror, reason);
+	if (!mirror->untold || now < mirror->next_notice_ns)
+		return;
+	vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name, reason);
+	mirror->untold = false;
+	mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
 }
 
 void
@@ -173,6 +184,7 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
 		break;
 	case VMIRROR_SINK_LOST:
 		mirror->lost = true;
+		mirror->next_notice_ns = 0;
 		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_LOST);
 		tell_ailment(mirror, reason);
 		break;
@@ -201,6 +213,7 @@ vmirror_mirror_settle_sink(struct vmirror_mirror *mirror)
 
 	if (sink->ops->drain == NULL || mirror->state == VMIRROR_FAILED)
 		return;
+	vmirror_mirror_unsettle_sink(mirror);
 	held = sink->ops->drain(sink, mirror->path.pool);
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next) {
@@ -209,8 +222,24 @@ vmirror_mirror_settle_sink(struct vmirror_mirror *mirror)
 		vmirror_mirror_counters(mirror, record, &none, &counters);
 		share = RTE_MIN(held, counters.delivered);
 		record->unsent += share;
+		record->unsent_now = share;
 		held -= share;
 	}
+	mirror->settled = true;
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+}
+
+void
+vmirror_mirror_unsettle_sink(struct vmirror_mirror *mirror)
+{
+	struct vmirror_record *record;
+
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	TAILQ_FOREACH (record, &mirror->records, next) {
+		record->unsent -= record->unsent_now;
+		record->unsent_now = 0;
+	}
+	mirror->settled = false;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
@@ -255,7 +284,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 uint64_t
 vmirror_mirror_held(const struct vmirror_mirror *mirror)
 {
-	if (mirror->sink == NULL || mirror->over || vmirror_shared.eal_gone ||
+	if (mirror->sink == NULL || mirror->over || mirror->settled || vmirror_shared.eal_gone ||
 	    mirror->sink_plan.ops->drain == NULL)
 		return 0;
 	return rte_mempool_in_use_count(mirror->path.pool);
@@ -266,15 +295,14 @@ vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirro
 			uint64_t *held, struct vmirror_counters *out)
 {
 	struct vmirror_tally tally;
-	uint64_t sent, doubtful = record->unsent;
+	uint64_t doubtful = record->unsent;
 	uint64_t share;
 
 	vmirror_tally_read(&record->tally, &tally);
-	sent = tally.accepted - tally.lost;
 	if (mirror->state == VMIRROR_FAILED)
 		doubtful += tally.accepted - record->well;
-	doubtful = RTE_MIN(doubtful, sent);
-	share = RTE_MIN(*held, sent - doubtful);
+	doubtful = RTE_MIN(doubtful, tally.accepted);
+	share = RTE_MIN(*held, tally.accepted - doubtful);
 	*held -= share;
 	vmirror_tally_counters(&tally, doubtful, share, out);
 }

@@ -178,27 +178,6 @@ deliver(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
 	return kept_bytes;
 }
 
-/* What the port has counted as accepted and not sent. Our own port, and under the path's lock. */
-static uint64_t
-errors(const struct vmirror_inline *path)
-{
-	struct rte_eth_stats stats;
-
-	return rte_eth_stats_get(path->sink_port, &stats) == 0 ? stats.oerrors : 0;
-}
-
-/* deliver(), to a driver that accepts packets and then loses some, and counts those. */
-static uint64_t
-deliver_to_liar(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
-{
-	uint64_t before = errors(path);
-	uint64_t kept_bytes = deliver(path, c, t);
-	uint64_t lost = errors(path) - before;
-
-	t->lost = RTE_MIN(lost, t->accepted);
-	return kept_bytes;
-}
-
 static void
 add(uint64_t *counter, uint64_t n)
 {
@@ -247,7 +226,7 @@ run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t 
 	} else {
 		pthread_spin_lock(&path->lock);
 		take_all(path, pkts, h->is_tx, &c, &t);
-		kept = path->tells_errors ? deliver_to_liar(path, &c, &t) : deliver(path, &c, &t);
+		kept = deliver(path, &c, &t);
 		account(path, h->tally, &t, &c, kept);
 		pthread_spin_unlock(&path->lock);
 		return;

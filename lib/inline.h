@@ -35,9 +35,8 @@ enum vmirror_inline_gate {
 struct vmirror_inline {
 	const struct vmirror_filter *filter; /**< NULL: every packet */
 	struct rte_mempool *pool;
-	uint32_t snaplen;  /**< UINT32_MAX: all */
-	bool copy;         /**< the sink is given copies, not clones */
-	bool tells_errors; /**< its port's oerrors count what it accepted and lost */
+	uint32_t snaplen; /**< UINT32_MAX: all */
+	bool copy;        /**< the sink is given copies, not clones */
 
 	uint16_t sink_port;
 	struct vmirror_sink_limits limits;

@@ -147,7 +147,6 @@ init_path(struct vmirror_mirror *mirror)
 	path->filter = mirror->filter;
 	path->snaplen = mirror->spec.snaplen != 0 ? mirror->spec.snaplen : UINT32_MAX;
 	path->copy = mirror->sink_plan.ops->holds || mirror->sink_plan.ops->linear;
-	path->tells_errors = mirror->sink_plan.ops->tells_errors;
 	path->budget = mirror->spec.count != 0 ? mirror->spec.count : UINT64_MAX;
 	return -pthread_spin_init(&path->lock, PTHREAD_PROCESS_PRIVATE);
 }
@@ -282,6 +281,8 @@ vmirror_mirror_look(struct vmirror_mirror *mirror)
 	if (mirror->sink != NULL && !mirror->over && !mirror->lost &&
 	    mirror->state != VMIRROR_FAILED)
 		vmirror_mirror_check_sink(mirror);
+	if (mirror->sink != NULL && !mirror->over && !mirror->lost && !mirror->sink_gone)
+		vmirror_mirror_settle_sink(mirror);
 }
 
 void

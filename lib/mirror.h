@@ -41,7 +41,8 @@ struct vmirror_record {
 	struct vmirror_inline_hook hook;
 	uint64_t well; /**< packets accepted when the sink was last seen well */
 	uint64_t well_candidate;
-	uint64_t unsent; /**< packets that a sink's driver still held when it was ended */
+	uint64_t unsent; /**< packets that a sink's driver still held when nobody fed it any more */
+	uint64_t unsent_now; /**< of these, such that the present sink's may still send */
 	struct vmirror_tally tally __attribute__((aligned(64)));
 };
 
@@ -74,11 +75,13 @@ struct vmirror_mirror {
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
 	bool sink_gone;            /**< somebody else removed the vdev; hook lock */
 	bool lost;                 /**< the sink was, and may get a successor */
+	bool settled;              /**< what the sink's driver holds counts as unsent */
 	uint64_t next_try_ns;      /**< before then none is tried */
 	struct vmirror_sink_progress fed_before; /**< what the sinks before this one were fed */
 	uint64_t too_long;                       /**< as of the last look at the sink */
 	bool over;                               /**< stopped */
 	uint64_t next_notice_ns;                 /**< before then no ailment is told */
+	bool untold;                             /**< the reason is one that was not told yet */
 	unsigned int sync_errors;                /**< so that an error which repeats is told once */
 };
 
@@ -149,6 +152,10 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror);
  */
 void
 vmirror_mirror_settle_sink(struct vmirror_mirror *mirror);
+
+/** The sink will be fed again: what it holds is on its way again. feed.c */
+void
+vmirror_mirror_unsettle_sink(struct vmirror_mirror *mirror);
 
 /**
  * Give a mirror that lost its sink another, if that can be had now. A host's thread only. The sink

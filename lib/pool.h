@@ -18,6 +18,11 @@ struct rte_mempool;
 enum vmirror_pool_use {
 	VMIRROR_POOL_ONE,    /**< taken and given back by one thread at a time */
 	VMIRROR_POOL_SHARED, /**< taken by one, given back by anybody */
+	/**
+	 * As that; and one mbuf lies directly behind the other, in one piece of memory, across
+	 * pages too: a driver counts on it that hands the whole of it to the kernel.
+	 */
+	VMIRROR_POOL_PACKED,
 };
 
 /** @param data_room  bytes of each mbuf, headroom included. @return NULL: rte_errno tells */
@@ -36,6 +41,10 @@ vmirror_pool_bytes(uint32_t n, uint16_t data_room);
  */
 unsigned int
 vmirror_pool_release(struct rte_mempool *pool);
+
+/** Free a pool whose missing mbufs only a driver had that is gone. Takes NULL. */
+void
+vmirror_pool_drop(struct rte_mempool *pool);
 
 /** Free what was parked and is whole again. @return mbufs still out, of all pools */
 unsigned int

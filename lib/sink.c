@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What all sinks have in common: finding the driver in the table, checking keys against it, and
- * walking a sink through its life (sink.h). mirror.c calls it; vdev.c does the plugging.
+ * What all sinks have in common: finding the driver in the table or among the PMDs, checking keys
+ * against both, and walking a sink through its life (sink.h). mirror.c calls it; vdev.c does the plugging.
  */
 
 #include "lib/sink.h"
@@ -13,16 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
 
 #include "devargs/nearest.h"
+#include "lib/pmdinfo.h"
 #include "lib/pool.h"
 #include "lib/sigpipe.h"
 #include "lib/vdev.h"
 
-#define MAX_DRIVERS   32
+#define MAX_WORDS     64
 #define SINK_TX_DESCS 512
 
 /*
@@ -37,51 +37,174 @@ driver_claims(const char *driver, const char *vdev)
 	return strncmp(driver, vdev, len) == 0 && !isalpha((unsigned char)vdev[len]);
 }
 
-static bool
+/* The name by which the vdev asks for a driver of the table; NULL: another's. */
+static const char *
 claims(const struct vmirror_sink_ops *ops, const char *vdev)
 {
-	return driver_claims(ops->driver, vdev) ||
-	       (ops->alias != NULL && driver_claims(ops->alias, vdev));
+	if (driver_claims(ops->driver, vdev))
+		return ops->driver;
+	return ops->alias != NULL && driver_claims(ops->alias, vdev) ? ops->alias : NULL;
 }
 
-static int
-find_driver(const char *vdev, const struct vmirror_sink_ops **ops, struct vmirror_error *err)
+/* Words for a hint, each once. */
+struct words {
+	const char *known[MAX_WORDS + 1];
+	unsigned int n;
+};
+
+static bool
+has_word(const struct words *words, const char *word)
 {
-	const char *known[MAX_DRIVERS + 1];
-	char hint[256];
 	unsigned int i;
 
-	for (i = 0; vmirror_sinks[i] != NULL && i < MAX_DRIVERS; i++) {
-		if (claims(vmirror_sinks[i], vdev)) {
-			*ops = vmirror_sinks[i];
-			return 0;
-		}
-		known[i] = vmirror_sinks[i]->driver;
-	}
-	known[i] = NULL;
-	return vmirror_error_set(err, -EINVAL, "sink: unknown driver '%s'; known: %s", vdev,
-				 vmirror_nearest_hint(hint, sizeof(hint), vdev, known));
+	for (i = 0; i < words->n; i++)
+		if (strcmp(words->known[i], word) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_word(struct words *words, const char *word)
+{
+	if (words->n < MAX_WORDS && !has_word(words, word))
+		words->known[words->n++] = word;
 }
 
 static int
-check_keys(const struct vmirror_spec_sink *spec, const struct vmirror_sink_ops *ops,
+no_driver(const char *vdev, const struct vmirror_pmdinfo *info, struct vmirror_error *err)
+{
+	struct words words = {.n = 0};
+	char hint[VMIRROR_ERROR_SIZE];
+	unsigned int i;
+
+	for (i = 0; vmirror_sinks[i] != NULL; i++)
+		add_word(&words, vmirror_sinks[i]->driver);
+	for (i = 0; i < info->n; i++)
+		add_word(&words, info->pmds[i].name);
+	return vmirror_error_set(err, -EINVAL, "sink: unknown driver '%s'; known: %s", vdev,
+				 vmirror_nearest_hint(hint, sizeof(hint), vdev, words.known));
+}
+
+/* Of the drivers in this process that the table does not have, the one with the longest name. */
+static int
+find_other_driver(const char *vdev, struct vmirror_sink_plan *plan, struct vmirror_error *err)
+{
+	const char *longest = "";
+	struct vmirror_pmdinfo info;
+	int ret = vmirror_pmdinfo_read(&info);
+	unsigned int i;
+
+	if (ret != 0)
+		return vmirror_error_set(err, ret, "sink: out of memory");
+	for (i = 0; i < info.n; i++)
+		if (driver_claims(info.pmds[i].name, vdev) &&
+		    strlen(info.pmds[i].name) > strlen(longest))
+			longest = info.pmds[i].name;
+	if (*longest == '\0' || strlen(longest) >= sizeof(plan->driver)) {
+		ret = no_driver(vdev, &info, err);
+	} else {
+		plan->ops = &vmirror_sink_other;
+		strcpy(plan->driver, longest);
+	}
+	vmirror_pmdinfo_fini(&info);
+	return ret;
+}
+
+static int
+find_driver(const char *vdev, struct vmirror_sink_plan *plan, struct vmirror_error *err)
+{
+	unsigned int i;
+
+	for (i = 0; vmirror_sinks[i] != NULL; i++) {
+		const char *name = claims(vmirror_sinks[i], vdev);
+
+		if (name == NULL)
+			continue;
+		plan->ops = vmirror_sinks[i];
+		snprintf(plan->driver, sizeof(plan->driver), "%s", name);
+		return 0;
+	}
+	return find_other_driver(vdev, plan, err);
+}
+
+/* Where the table has a driver, its name is that of the PMD, and not an alias. */
+static const char *
+pmd_name(const struct vmirror_sink_plan *plan)
+{
+	return plan->ops->driver != NULL ? plan->ops->driver : plan->driver;
+}
+
+static const char *
+why_refused(const struct vmirror_sink_ops *ops, const char *key)
+{
+	const struct vmirror_sink_refusal *refusal;
+
+	for (refusal = ops->refused; refusal != NULL && refusal->key != NULL; refusal++)
+		if (strcmp(refusal->key, key) == 0)
+			return refusal->why;
+	return NULL;
+}
+
+/*
+ * A key that the table does not have may be one of a newer driver's.
+ * @param published  NULL: the driver's are not known
+ */
+static int
+check_key(const char *key, const struct vmirror_sink_plan *plan, char *const *published,
+	  struct vmirror_error *err)
+{
+	const char *why = why_refused(plan->ops, key);
+	const char *const *known;
+	struct words words = {.n = 0};
+	char hint[VMIRROR_ERROR_SIZE];
+
+	if (why != NULL)
+		return vmirror_error_set(err, -EINVAL, "sink %s: the key '%s' is refused: %s",
+					 plan->driver, key, why);
+	for (known = plan->ops->keys; *known != NULL; known++)
+		add_word(&words, *known);
+	for (; published != NULL && *published != NULL; published++)
+		if (why_refused(plan->ops, *published) == NULL)
+			add_word(&words, *published);
+	if (has_word(&words, key))
+		return 0;
+	if (words.n == 0)
+		return vmirror_error_set(err, -EINVAL, "sink %s: unknown key '%s'; it takes none",
+					 plan->driver, key);
+	return vmirror_error_set(err, -EINVAL, "sink %s: unknown key '%s'; it knows: %s",
+				 plan->driver, key,
+				 vmirror_nearest_hint(hint, sizeof(hint), key, words.known));
+}
+
+/* The table's keys are enough for most, and drivers are searched for what they publish if not. */
+static int
+check_keys(const struct vmirror_spec_sink *spec, const struct vmirror_sink_plan *plan,
 	   struct vmirror_error *err)
 {
-	char hint[256];
-	unsigned int i, k;
+	const struct vmirror_pmd *pmd;
+	struct vmirror_pmdinfo info;
+	unsigned int i = 0;
+	char **published = NULL;
+	int ret;
 
-	for (i = 0; i < spec->n_args; i++) {
-		for (k = 0; ops->keys[k] != NULL; k++)
-			if (strcmp(ops->keys[k], spec->args[i].key) == 0)
-				break;
-		if (ops->keys[k] == NULL)
-			return vmirror_error_set(
-				err, -EINVAL, "sink %s: unknown key '%s'; it knows: %s",
-				ops->driver, spec->args[i].key,
-				vmirror_nearest_hint(hint, sizeof(hint), spec->args[i].key,
-						     ops->keys));
+	while (i < spec->n_args && check_key(spec->args[i].key, plan, NULL, NULL) == 0)
+		i++;
+	if (i == spec->n_args)
+		return 0;
+	ret = vmirror_pmdinfo_read(&info);
+	if (ret != 0)
+		return vmirror_error_set(err, ret, "sink: out of memory");
+	pmd = vmirror_pmdinfo_find(&info, pmd_name(plan));
+	if (pmd != NULL) {
+		published = vmirror_pmdinfo_keys(pmd->params);
+		if (published == NULL)
+			ret = vmirror_error_set(err, -ENOMEM, "sink: out of memory");
 	}
-	return 0;
+	for (; ret == 0 && i < spec->n_args; i++)
+		ret = check_key(spec->args[i].key, plan, published, err);
+	free(published);
+	vmirror_pmdinfo_fini(&info);
+	return ret;
 }
 
 int
@@ -92,14 +215,14 @@ vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror,
 	int ret, len;
 
 	memset(plan, 0, sizeof(*plan));
-	ret = find_driver(spec->vdev, &plan->ops, err);
+	ret = find_driver(spec->vdev, plan, err);
 	if (ret != 0)
 		return ret;
-	ret = check_keys(spec, plan->ops, err);
+	ret = check_keys(spec, plan, err);
 	if (ret != 0)
 		return ret;
 
-	if (strcmp(spec->vdev, plan->ops->driver) == 0)
+	if (strcmp(spec->vdev, plan->driver) == 0)
 		len = snprintf(plan->vdev, sizeof(plan->vdev), "%s_%s", spec->vdev, mirror);
 	else
 		len = snprintf(plan->vdev, sizeof(plan->vdev), "%s", spec->vdev);
@@ -111,33 +234,60 @@ vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror,
 			err, -EEXIST,
 			"sink: vdev '%s' exists already, as port %u; give the sink "
 			"a name of its own, as in sink=[%s_%s,…]",
-			plan->vdev, port_id, plan->ops->driver, mirror);
+			plan->vdev, port_id, plan->driver, mirror);
 	return plan->ops->check(spec, plan, err);
 }
 
+/* For a PMD that takes mbufs for its rx queues. */
 static int
-setup_queues(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs)
+create_rx_pool(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
+	       struct vmirror_error *err)
+{
+	uint16_t room = RTE_MIN(needs->data_room, sink->ops->rx_room);
+	uint32_t n = sink->ops->rx_mbufs;
+
+	if (n == 0)
+		return 0;
+	sink->rx_pool = vmirror_pool_create(n, room, needs->socket, VMIRROR_POOL_PACKED);
+	if (sink->rx_pool != NULL)
+		return 0;
+	return vmirror_error_set(
+		err, -ENOMEM,
+		"sink %s: the driver's own mempool takes %.1f MB, which DPDK's "
+		"memory does not have in one piece; give DPDK more (-m, hugepages)",
+		sink->ops->driver, vmirror_pool_bytes(n, room) / 1e6);
+}
+
+static int
+setup_queues(struct vmirror_sink *sink, uint16_t n_rxq, const struct vmirror_sink_needs *needs)
 {
 	struct rte_mempool *pool = needs->pool;
-	uint16_t n_txd = SINK_TX_DESCS;
+	uint16_t n_txd = sink->n_txd != 0 ? sink->n_txd : SINK_TX_DESCS;
 	uint16_t n_rxd = 1;
 	uint16_t queue;
 	int ret;
 
-	if (sink->ops->rx_mbufs != 0) {
-		sink->rx_pool = vmirror_pool_create(sink->ops->rx_mbufs, needs->data_room,
-						    needs->socket, VMIRROR_POOL_SHARED);
-		if (sink->rx_pool == NULL)
-			return -rte_errno;
+	if (sink->rx_pool != NULL) {
 		pool = sink->rx_pool;
+		n_rxd = 0; /* the driver's own choice, for a queue that is really used */
 	}
 	ret = rte_eth_dev_adjust_nb_rx_tx_desc(sink->port_id, &n_rxd, &n_txd);
-	for (queue = 0; ret == 0 && queue < sink->ops->n_rxq; queue++)
+	for (queue = 0; ret == 0 && queue < n_rxq; queue++)
 		ret = rte_eth_rx_queue_setup(sink->port_id, queue, n_rxd, needs->socket, NULL,
 					     pool);
 	if (ret == 0)
 		ret = rte_eth_tx_queue_setup(sink->port_id, 0, n_txd, needs->socket, NULL);
 	return ret;
+}
+
+static uint16_t
+count_rxq(const struct vmirror_sink *sink)
+{
+	struct rte_eth_dev_info info;
+
+	if (sink->ops->n_rxq != UINT16_MAX || rte_eth_dev_info_get(sink->port_id, &info) != 0)
+		return sink->ops->n_rxq;
+	return info.max_rx_queues;
 }
 
 /* The vdev is plugged and its port not configured. */
@@ -146,9 +296,10 @@ start(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs, struct 
 {
 	static const struct rte_eth_conf conf;
 	const char *step = "configure";
+	uint16_t n_rxq = count_rxq(sink);
 	int ret;
 
-	ret = rte_eth_dev_configure(sink->port_id, sink->ops->n_rxq, 1, &conf);
+	ret = rte_eth_dev_configure(sink->port_id, n_rxq, 1, &conf);
 	if (ret != 0)
 		goto fail;
 
@@ -157,19 +308,32 @@ start(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs, struct 
 		if (ret != 0)
 			return ret;
 	}
+	ret = create_rx_pool(sink, needs, err);
+	if (ret != 0)
+		return ret;
 	step = "set up the queues of";
-	ret = setup_queues(sink, needs);
+	ret = setup_queues(sink, n_rxq, needs);
 	if (ret != 0)
 		goto fail;
 
 	step = "start";
 	ret = rte_eth_dev_start(sink->port_id);
-	if (ret == 0)
-		return 0;
+	if (ret != 0)
+		goto fail;
+	if (sink->ops->started != NULL)
+		sink->ops->started(sink);
+	return 0;
 
 fail:
 	return vmirror_error_set(err, ret, "sink: could not %s vdev '%s': %s", step, sink->vdev,
 				 strerror(-ret));
+}
+
+static void
+reclaim(struct vmirror_sink *sink)
+{
+	if (sink->ops->reclaim != NULL && vmirror_vdev_is_own(sink->port_id))
+		sink->ops->reclaim(sink);
 }
 
 static int
@@ -189,6 +353,8 @@ plug(struct vmirror_sink *sink, const char *devargs, struct vmirror_error *err)
 	if (ret != 0 && hush && err != NULL)
 		vmirror_error_set(err, ret, "%s; --log-level=%s:info shows the driver's reason",
 				  err->text, log);
+	if (ret != 0 && sink->ops->explain != NULL)
+		ret = sink->ops->explain(sink, ret, err);
 	return ret;
 }
 
@@ -222,11 +388,12 @@ vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *
 	return 0;
 
 unplug:
+	reclaim(s);
 	vmirror_vdev_unplug(s->vdev);
-	vmirror_pool_release(s->rx_pool);
 close:
 	if (s->ops->close != NULL)
 		s->ops->close(s, VMIRROR_SINK_ABORT);
+	vmirror_pool_drop(s->rx_pool);
 free_sink:
 	free(s);
 	return ret;
@@ -250,11 +417,13 @@ vmirror_sink_destroy(struct vmirror_sink *sink, enum vmirror_sink_end end, bool 
 {
 	if (sink == NULL)
 		return;
-	if (!vdev_gone)
+	if (!vdev_gone) {
+		reclaim(sink);
 		vmirror_vdev_unplug(sink->vdev);
-	vmirror_pool_release(sink->rx_pool);
+	}
 	if (sink->ops->close != NULL)
 		sink->ops->close(sink, end);
+	vmirror_pool_drop(sink->rx_pool);
 	free(sink);
 }
 

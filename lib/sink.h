@@ -14,10 +14,13 @@
  *       plug the vdev, configure one tx queue                          fails: unplug, close(ABORT)
  *     setup    vdev configured and not started (MTU, silence)          fails: unplug, close(ABORT)
  *       queues set up, vdev started                                    fails: unplug, close(ABORT)
+ *     started  what only the running vdev has
  *     health   now and then, while packets flow on other cores
  *       no core feeds it any more
  *     drain    what it accepted and has not sent yet
- *       vdev stopped and unplugged
+ *       vdev stopped
+ *     reclaim  mbufs that would be lost with the vdev
+ *       vdev unplugged
  *     close    ABORT or DONE
  *
  * A sink whose far end has gone and may come back (an interface, a vhost peer) is LOST: it is fed
@@ -107,15 +110,16 @@ struct vmirror_sink_ops {
 	 * silenced for as long, unless somebody raised its level to have its word.
 	 */
 	const char *noisy_log;
-	uint16_t n_rxq; /**< rx queues that the PMD wants set up, never polled */
+	/** Rx queues that the PMD wants set up, never polled; UINT16_MAX: all that it has. */
+	uint16_t n_rxq;
 	/** Of a mempool for those queues, where the PMD takes mbufs for them; 0: it takes none. */
 	uint32_t rx_mbufs;
+	uint16_t
+		rx_room; /**< bytes of each, headroom included, at the most; the mirror's are more */
 
 	/* How the PMD treats what it is given. */
 	bool holds;  /**< it keeps mbufs after tx_burst has returned: it is given copies */
 	bool linear; /**< it reads the first segment alone: it is given packets of one segment */
-	/** It accepts packets that it then cannot send, and counts them in its port's oerrors. */
-	bool tells_errors;
 
 	/** Fills in the plan's resource. @return 0, or -errno with err set */
 	int (*check)(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
@@ -125,8 +129,14 @@ struct vmirror_sink_ops {
 	int (*open)(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *devargs,
 		    size_t size, struct vmirror_error *err);
 
+	/** The vdev could not be plugged: say why, if there is more to say. @return the error */
+	int (*explain)(struct vmirror_sink *sink, int error, struct vmirror_error *err);
+
 	int (*setup)(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
 		     struct vmirror_error *err);
+
+	/** The vdev has been started: the last step. Cannot fail. */
+	void (*started)(struct vmirror_sink *sink);
 
 	/** With a sentence in reason unless all is well. */
 	enum vmirror_sink_health (*health)(struct vmirror_sink *sink,
@@ -139,6 +149,9 @@ struct vmirror_sink_ops {
 	 */
 	uint32_t (*drain)(struct vmirror_sink *sink, struct rte_mempool *pool);
 
+	/** Take back mbufs that would be lost with the vdev. It is stopped; a host's thread. */
+	void (*reclaim)(struct vmirror_sink *sink);
+
 	void (*close)(struct vmirror_sink *sink, enum vmirror_sink_end end);
 };
 
@@ -147,6 +160,7 @@ struct vmirror_sink {
 	struct vmirror_sink_limits limits;
 	char vdev[64];
 	uint16_t port_id;
+	uint16_t n_txd; /**< tx descriptors, where open asks for another number than usual */
 	struct rte_mempool *rx_pool; /**< of rx_mbufs */
 	void *priv;                  /**< the driver's */
 };
@@ -154,13 +168,18 @@ struct vmirror_sink {
 /** NULL-terminated; defined in drivers/table.c. */
 extern const struct vmirror_sink_ops *const vmirror_sinks[];
 
+/** For drivers that are in the process and not in the table; its own driver is NULL. */
+extern const struct vmirror_sink_ops vmirror_sink_other;
+
 /** What check() finds out about a sink spec. */
 struct vmirror_sink_plan {
 	const struct vmirror_sink_ops *ops;
+	char driver[64]; /**< the name that the vdev's begins with */
 	char vdev[64];
 	char resource[VMIRROR_SINK_RESOURCE_SIZE];
-	bool shareable;       /**< other sinks may use the resource as well */
-	unsigned int ifindex; /**< interface that it sends on and did not make; 0: none */
+	bool shareable;           /**< other sinks may use the resource as well */
+	unsigned int ifindex;     /**< interface that it sends on and did not make; 0: none */
+	unsigned int far_ifindex; /**< where what is sent there comes in, or goes out; 0: unknown */
 };
 
 /**

@@ -27,7 +27,6 @@ vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst
 	add(&tally->csum, burst->csum);
 	add(&tally->lro, burst->lro);
 	add(&tally->accepted, burst->accepted);
-	add(&tally->lost, burst->lost);
 	add(&tally->rejected, burst->rejected);
 }
 
@@ -35,7 +34,6 @@ void
 vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 {
 	out->rejected = __atomic_load_n(&tally->rejected, __ATOMIC_ACQUIRE);
-	out->lost = __atomic_load_n(&tally->lost, __ATOMIC_ACQUIRE);
 	out->accepted = __atomic_load_n(&tally->accepted, __ATOMIC_ACQUIRE);
 	out->lro = __atomic_load_n(&tally->lro, __ATOMIC_ACQUIRE);
 	out->csum = __atomic_load_n(&tally->csum, __ATOMIC_ACQUIRE);
@@ -57,9 +55,8 @@ vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful, uin
 		.filtered = tally->filtered,
 		.captured = tally->captured,
 		.no_room = tally->no_room,
-		.delivered = tally->accepted - tally->lost - doubtful - held,
+		.delivered = tally->accepted - doubtful - held,
 		.sink_rejected = tally->rejected,
-		.write_error = tally->lost,
 		.unknown = doubtful,
 		.in_flight = tally->captured - tally->accepted - tally->rejected + held,
 		.truncated = tally->truncated,

@@ -26,7 +26,6 @@ struct vmirror_tally {
 	uint64_t csum;
 	uint64_t lro;
 	uint64_t accepted;
-	uint64_t lost; /* of those accepted, reported lost by the driver */
 	uint64_t rejected;
 };
 

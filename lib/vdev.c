@@ -70,6 +70,12 @@ vmirror_vdev_plug(const char *name, const char *devargs, uint16_t *port_id,
 	plugging = false;
 	vmirror_sigpipe_restore(&sigpipe);
 	if (ret != 0) {
+		/* EAL's word for a name that no driver of the bus begins with. */
+		if (ret == -EFAULT)
+			return vmirror_error_set(err, -ENODEV,
+						 "vdev '%s' (%s) could not be plugged: this "
+						 "process has no driver for such a vdev",
+						 name, devargs);
 		/* Drivers say -1 for whatever went wrong. */
 		ret = ret < -1 ? ret : -EIO;
 		return vmirror_error_set(err, ret, "vdev '%s' (%s) could not be plugged: %s", name,

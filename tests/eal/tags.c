@@ -245,7 +245,7 @@ static void
 test_tiny_first_segment(void **state)
 {
 	struct rte_mbuf *pkt;
-	unsigned int i, first, n;
+	unsigned int i, first;
 
 	for (i = 0; i < RTE_DIM(taggings); i++) {
 		host_mirror("name=m,port=%u,dir=%s,mbufs=255,sink=[net_pcap,tx_pcap=m.pcap]", port,
@@ -253,7 +253,7 @@ test_tiny_first_segment(void **state)
 		host_mirror("name=v,port=%u,dir=%s,mbufs=255,filter=\"vlan 5\",snaplen=20,"
 			    "sink=[net_pcap,tx_pcap=v.pcap]",
 			    port, taggings[i].is_tx ? "tx" : "rx");
-		for (first = 1, n = 0; first < MACS; n++) {
+		for (first = 1; first < MACS;) {
 			make(&pkt, &taggings[i], 100, 5, first);
 			if (pkt->data_len != first) {
 				rte_pktmbuf_free(pkt);
