@@ -14,6 +14,7 @@
 
 static const char usage[] =
 	"usage: vmirror [EAL options] -- [options]\n"
+	"       vmirror --ovs-port SPEC\n"
 	"\n"
 	"Takes the ports that EAL gives it, forwards between pairs of them, and mirrors them.\n"
 	"Adjacent ports are pairs (0:1, 2:3, …) unless --forward says otherwise; a port without a\n"

@@ -30,6 +30,7 @@
 #include "help.h"
 #include "mirrors.h"
 #include "options.h"
+#include "ovs.h"
 #include "pair.h"
 #include "port.h"
 #include "report.h"
@@ -229,6 +230,19 @@ open_standard_fds(void)
 			_exit(EXIT_FAILURE);
 }
 
+/* What needs no EAL. */
+static int
+print_only(const struct options *options, struct vmirror_error *err)
+{
+	if (options->ovs_port != NULL)
+		return ovs_print(options, err);
+	if (options->help)
+		help_print();
+	else
+		version_print();
+	return 0;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -244,13 +258,12 @@ main(int argc, char *argv[])
 		say("%s", err.text);
 		return EXIT_USAGE;
 	}
-	if (options.help || options.version) {
-		if (options.help)
-			help_print();
-		else
-			version_print();
+	if (options.help || options.version || options.ovs_port != NULL) {
+		ret = print_only(&options, &err);
 		options_fini(&options);
-		return EXIT_SUCCESS;
+		if (ret < 0)
+			say("%s", err.text);
+		return ret < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 	}
 	ret = control_start(&control, &err);
 	if (ret == 0) {

@@ -16,7 +16,9 @@
 
 #include "devargs/error.h"
 #include "devargs/nearest.h"
+#include "devargs/ovs.h"
 #include "devargs/spec.h"
+#include "devargs/value.h"
 
 #include "number.h"
 
@@ -148,6 +150,32 @@ set_txd(struct options *options, const char *value, struct vmirror_error *err)
 }
 
 static int
+set_ovs_port(struct options *options, const char *value, struct vmirror_error *err)
+{
+	struct vmirror_spec spec = {0};
+	int ret;
+
+	ret = vmirror_ovs_parse(&spec, value, err);
+	if (ret < 0)
+		return ret;
+	vmirror_spec_fini(&spec);
+	options->ovs_port = value;
+	return 0;
+}
+
+static int
+set_ovs_bridge(struct options *options, const char *value, struct vmirror_error *err)
+{
+	static const struct vmirror_value_word word = {
+		.others = "_.-",
+		.starts_alphanumeric = true,
+	};
+
+	options->ovs_bridge = value;
+	return vmirror_value_check_word(value, &word, "bridge", err);
+}
+
+static int
 set_check(struct options *options, const char *value, struct vmirror_error *err)
 {
 	options->check = true;
@@ -183,6 +211,9 @@ static const struct option_def defs[] = {
 	 set_config},
 	{"check", NULL, "say what would be done and the memory it would take, and end", false,
 	 set_check},
+	{"ovs-port", "SPEC", "print commands with which Open vSwitch mirrors so, and end", false,
+	 set_ovs_port},
+	{"ovs-bridge", "NAME", "its bridge (br0)", false, set_ovs_bridge},
 	{"stats", "SECONDS", "print counters at this interval", false, set_stats},
 	{"duration", "SECONDS", "end after this time", false, set_duration},
 	{"queues", "N", "rx and tx queues per port (as many as lcores and ports allow)", false,
@@ -291,6 +322,27 @@ refuse_ours(int argc, char *argv[], struct vmirror_error *err)
 	return 0;
 }
 
+/* What only prints needs no EAL, and so no '--' before it. */
+static bool
+is_ovs(const char *word)
+{
+	return strncmp(word, "--ovs-", strlen("--ovs-")) == 0;
+}
+
+/* The commands for Open vSwitch are printed instead of a run. */
+static int
+check_ovs(const struct options *options, struct vmirror_error *err)
+{
+	if (options->ovs_bridge != NULL && options->ovs_port == NULL)
+		return vmirror_error_set(err, -EINVAL,
+					 "option '--ovs-bridge' says nothing without '--ovs-port'");
+	if (options->ovs_port != NULL && (options->n_mirror > 0 || options->config_path != NULL))
+		return vmirror_error_set(err, -EINVAL,
+					 "option '--ovs-port' prints and ends; right would be no "
+					 "mirrors beside it");
+	return 0;
+}
+
 /* Mirrors of the file go before those of the command line. */
 static int
 append_config(struct options *options, struct vmirror_error *err)
@@ -325,11 +377,15 @@ options_parse(struct options *options, int argc, char *argv[], struct vmirror_er
 	if (options->help || options->version)
 		return 0;
 
+	if (dashes == argc && argc > 1 && is_ovs(argv[1]))
+		dashes = 0;
 	ret = refuse_ours(dashes, argv, err);
 	if (ret == 0 && dashes < argc)
 		ret = parse_words(options, argc - dashes, argv + dashes, err);
 	if (ret == 0)
 		ret = append_config(options, err);
+	if (ret == 0)
+		ret = check_ovs(options, err);
 	if (ret < 0)
 		options_fini(options);
 	return ret;

@@ -30,6 +30,8 @@ struct options {
 	uint16_t queues;      /**< per port; 0: as many as there is use for */
 	uint16_t mtu;         /**< 0: the ports' own */
 	uint16_t rxd, txd;    /**< descriptors per queue; 0: the ports' preference */
+	const char *ovs_port; /**< NULL: none */
+	const char *ovs_bridge;
 	bool check;
 	bool busy_poll;
 	bool help;

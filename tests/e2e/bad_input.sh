@@ -219,6 +219,26 @@ options() {
 	ends "no ports" "port" --no-huge -m 64 --no-pci -l "$core" -- --mirror "port=all,$pcap_sink"
 }
 
+ovs() {
+	ends "--ovs-port with an unknown key" "'sinc'.*sink" --ovs-port "port=a,sinc=net_null0"
+	ends "--ovs-port without brackets" "brackets" --ovs-port "net_pcap0,tx_pcap=report.pcap"
+	ends "--ovs-port with what kvargs cannot carry" "'a,b'.*comma" \
+		--ovs-port '[net_pcap,tx_pcap="a,b"]'
+	ends "--ovs-port with a key that a Mirror lacks" "filter.*leave it out" \
+		--ovs-port 'port=a,filter="tcp port 80",sink=[net_pcap,tx_pcap=report.pcap]'
+	ends "--ovs-port with a number for a port" "'0'.*list-ports" \
+		--ovs-port 'port=0,sink=[net_pcap,tx_pcap=report.pcap]'
+	ends "--ovs-port with mac=fixed" "mac='fixed'.*leave it out" \
+		--ovs-port '[net_tap,iface=mon0,mac=fixed]'
+	ends "--ovs-port without a spec" "--ovs-port.*value" --ovs-port
+	ends "--ovs-port beside a mirror" "--ovs-port.*no mirrors" \
+		--ovs-port net_null0 --mirror "port=0,$pcap_sink"
+	ends "--ovs-bridge alone" "--ovs-bridge.*--ovs-port" --ovs-bridge br0
+	ends "--ovs-bridge with a blank" "'a b'" --ovs-port net_null0 --ovs-bridge "a b"
+	ends "--ovs-port among EAL's options" "--ovs-port.*behind '--'" \
+		"${eal[@]}" --ovs-port net_null0 --
+}
+
 mkdir -p "$T/made/dir"
 words
 brackets
@@ -231,6 +251,7 @@ interfaces
 memory
 configs
 options
+ovs
 [ $bad -eq 0 ] || {
 	echo "$bad wrong"
 	exit 1

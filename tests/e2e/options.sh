@@ -24,13 +24,31 @@ help() {
 		run $option
 		grep -q '^usage: vmirror' "$T/out" || fail "$option prints no usage"
 	done
-	for option in mirror config check stats duration forward busy-poll help version; do
+	for option in mirror config check stats duration forward busy-poll ovs-port ovs-bridge \
+		help version; do
 		grep -q -- "--$option" "$T/out" || fail "--help does not know --$option"
 	done
 	[ ! -s "$T/err" ] || fail "--help says something on stderr"
 	run --version
 	grep -Eq '^vmirror [0-9]+\.[0-9]+\.[0-9]+ .*DPDK [0-9]+' "$T/out" || fail "--version"
 	echo "ok --help, --version"
+}
+
+# Without EAL, root or hugepages: commands to paste. ovs_port.sh pastes them.
+ovs_port() {
+	local way
+	for way in "" "--"; do
+		# shellcheck disable=SC2086
+		run $way --ovs-port "[net_pcap,tx_pcap=report.pcap]" --ovs-bridge br-int
+		expect "vmirror $way --ovs-port" grep -qF "ovs-vsctl add-port br-int net_pcap0 " \
+			"$T/out"
+		expect "the file's whole name" grep -qxF \
+			"    'options:dpdk-devargs=\"net_pcap0,tx_pcap=$T/cwd/report.pcap\"'" "$T/out"
+		expect "it starts nothing" test ! -s "$T/err"
+	done
+	run --ovs-port "name=web,port=[eth1,eth2],sink=[net_tap,iface=mon0]"
+	expect "a whole mirror" grep -q "create Mirror name=web" "$T/out"
+	expect "--ovs-port makes nothing" nothing_made
 }
 
 nothing_made() {
@@ -129,6 +147,7 @@ forward() {
 }
 
 help
+ovs_port
 check
 duration
 config
