@@ -37,10 +37,12 @@
 #include "vmirror.h"
 
 #define BURST      32
-#define WARM_UP    16     /* bursts at the start of a batch that are not timed */
-#define BATCH_S    0.002  /* how long the timed part of a batch is to take */
-#define MAX_ROUNDS 100000 /* of all measurements of a process: a bound, never reached */
-#define PATIENCE   3      /* how many times its seconds a measurement may take when disturbed */
+#define WARM_UP    16          /* bursts at the start of a batch that are not timed */
+#define BATCH_S    0.002       /* how long the timed part of a batch is to take */
+#define MAX_ROUNDS 100000      /* of all measurements of a process: a bound, never reached */
+#define PEER       "peer.sock" /* a vhost-user peer's, in the directory, where there is one */
+#define FILE_SINK  "[net_pcap,tx_pcap=%s/bench.pcap]"
+#define PATIENCE   3 /* how many times its seconds a measurement may take when disturbed */
 
 enum port {
 	PORT_BARE,
@@ -71,10 +73,13 @@ struct measurement {
 	const char *name;
 	const char *unit;
 	enum port without;
-	enum port with;     /* the same: it is the forwarder that is measured */
-	unsigned int per;   /* the unit is of so many packets' time */
-	int (*begin)(void); /* hang the thing on the port; NULL: nothing */
+	enum port with;   /* the same: it is the forwarder that is measured */
+	unsigned int per; /* the unit is of so many packets' time */
+	/* Hang the thing on the port; NULL: nothing. */
+	int (*begin)(const struct measurement *m);
 	void (*end)(void);
+	const char *sink; /* of a mirror; %s is the directory */
+	const char *filter;
 };
 
 static int
@@ -181,7 +186,7 @@ end_callback(void)
 }
 
 static int
-begin_memcpy(void)
+begin_memcpy(const struct measurement *m)
 {
 	bed.copies = malloc(bed.cache_bytes);
 	if (bed.copies == NULL)
@@ -198,7 +203,7 @@ end_memcpy(void)
 }
 
 static int
-begin_jit(void)
+begin_jit(const struct measurement *m)
 {
 	struct vmirror_error err = {""};
 	int ret = vmirror_filter_create(&bed.filter, "tcp port 80", &err);
@@ -218,12 +223,15 @@ end_jit(void)
 }
 
 static int
-add_mirror(enum port port, const char *filter, const char *sink)
+begin_mirror(const struct measurement *m)
 {
 	struct vmirror_error err = {""};
+	char sink[256];
 	int ret;
 
-	snprintf(bed.spec, sizeof(bed.spec), "port=%d,dir=rx,%ssink=%s", port, filter, sink);
+	snprintf(sink, sizeof(sink), m->sink, bed.dir);
+	snprintf(bed.spec, sizeof(bed.spec), "port=%d,dir=rx,%ssink=%s", m->with,
+		 m->filter != NULL ? m->filter : "", sink);
 	ret = vmirror_mirror_add(bed.spec, bed.mirror, &err);
 	if (ret != 0)
 		fprintf(stderr, "cost: %s\n", err.text);
@@ -231,36 +239,9 @@ add_mirror(enum port port, const char *filter, const char *sink)
 }
 
 static int
-add_file_mirror(enum port port, const char *filter)
+begin_detached(const struct measurement *m)
 {
-	char sink[256];
-
-	snprintf(sink, sizeof(sink), "[net_pcap,tx_pcap=%s/bench.pcap]", bed.dir);
-	return add_mirror(port, filter, sink);
-}
-
-static int
-begin_pcap(void)
-{
-	return add_file_mirror(PORT_MIRRORED, "");
-}
-
-static int
-begin_filter_none(void)
-{
-	return add_file_mirror(PORT_MIRRORED, "filter=\"tcp port 80\",");
-}
-
-static int
-begin_tap(void)
-{
-	return add_mirror(PORT_MIRRORED, "", "[net_tap,iface=bench0]");
-}
-
-static int
-begin_detached(void)
-{
-	int ret = add_file_mirror(PORT_IDLE_MIRRORED, "");
+	int ret = begin_mirror(m);
 
 	return ret == 0 ? vmirror_mirror_detach(bed.mirror, NULL) : ret;
 }
@@ -274,7 +255,8 @@ end_mirror(void)
 
 	vmirror_mirror_detach(bed.mirror, NULL);
 	if (vmirror_mirror_stats(bed.mirror, &stats, NULL) != 0 ||
-	    stats.total.delivered != stats.total.seen - stats.total.filtered)
+	    stats.total.delivered + stats.total.in_flight !=
+		    stats.total.seen - stats.total.filtered)
 		fprintf(stderr, "cost: %s: %" PRIu64 " of %" PRIu64 " packets delivered %s\n",
 			bed.spec, stats.total.delivered, stats.total.seen - stats.total.filtered,
 			stats.reason);
@@ -288,11 +270,24 @@ static const struct measurement measurements[] = {
 	{"cost/noise", "ns/pkt", PORT_BARE, PORT_CALLBACK, 1, NULL, NULL},
 	{"cost/memcpy", "ns/pkt", PORT_BARE, PORT_CALLBACK, 1, begin_memcpy, end_memcpy},
 	{"cost/jit", "ns/pkt", PORT_BARE, PORT_CALLBACK, 1, begin_jit, end_jit},
-	{"cost/filter-none", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_filter_none, end_mirror},
+	{"cost/filter-none", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
+	 FILE_SINK, "filter=\"tcp port 80\","},
 	{"cost/detached", "ns/burst", PORT_IDLE_BARE, PORT_IDLE_MIRRORED, BURST, begin_detached,
-	 end_mirror},
-	{"cost/inline-pcap", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_pcap, end_mirror},
-	{"cost/inline-tap", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_tap, end_mirror},
+	 end_mirror, FILE_SINK},
+	{"cost/inline-null", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
+	 "[net_null_bench]"},
+	{"cost/inline-pcap", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
+	 FILE_SINK},
+	{"cost/inline-tap", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
+	 "[net_tap,iface=bench0]"},
+	{"cost/inline-pcap-iface", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
+	 "[net_pcap,tx_iface=bench1]"},
+	{"cost/inline-af_packet", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
+	 "[net_af_packet,iface=bench1]"},
+	{"cost/inline-af_xdp", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
+	 "[net_af_xdp,iface=bench1]"},
+	{"cost/inline-virtio", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
+	 "[virtio_user_bench,path=%s/" PEER "]"},
 };
 
 static __rte_noinline void
@@ -392,13 +387,19 @@ measure(const struct measurement *m)
 	fflush(stdout);
 }
 
+/* A peer that polls is measured with, and nothing else beside it. */
 static bool
-wanted(const char *name, int n_words, char *words[])
+wanted(const struct measurement *m, int n_words, char *words[])
 {
+	bool with_peer = m->sink != NULL && strstr(m->sink, PEER) != NULL;
+	char path[256];
 	int i;
 
+	snprintf(path, sizeof(path), "%s/" PEER, bed.dir);
+	if (with_peer != (access(path, F_OK) == 0))
+		return false;
 	for (i = 0; i < n_words; i++)
-		if (strcmp(words[i], name) == 0)
+		if (strcmp(words[i], m->name) == 0)
 			return true;
 	return n_words == 0;
 }
@@ -412,9 +413,9 @@ measure_all(int n_words, char *words[])
 	for (i = 0; i < RTE_DIM(measurements); i++) {
 		const struct measurement *m = &measurements[i];
 
-		if (!wanted(m->name, n_words, words))
+		if (!wanted(m, n_words, words))
 			continue;
-		if (m->begin != NULL && m->begin() != 0) {
+		if (m->begin != NULL && m->begin(m) != 0) {
 			fprintf(stderr, "cost: %s at %u bytes left out\n", m->name, bed.bytes);
 			failed = -EIO;
 			continue;

@@ -45,15 +45,41 @@ lost() {
 	[ "$captured" -gt 0 ] && [ "$delivered" -gt 0 ] && [ "$captured" -gt "$delivered" ]
 }
 
+# It is made anew, since nobody else could.
 tap_deleted() {
+	local watcher
 	note "tap deleted"
 	setting --mirror "name=live,port=net_tap0,sink=[net_tap_live,iface=mon0]"
 	ip link del mon0
 	expect "tap deleted: 200 pings" pings 200
 	expect "tap deleted: a download" download
 	expect "tap deleted: said" wait_for 10 said "live|mon0"
+	expect "tap deleted: it is back" wait_for 5 said "interface mon0 is back"
+	watch mon0 "$T/again.pcap"
+	watcher=$child
+	expect "tap back: 20 pings" pings 20
+	expect "tap back: they are seen on it" wait_for 5 packets "$T/again.pcap" 40
 	over
+	unwatch "$watcher" "$T/again.pcap"
 	expect "tap deleted: loss counted" lost live
+}
+
+# Somebody's other namespace is no end of it: it is down there until somebody brings it up.
+tap_moved() {
+	local watcher
+	note "tap moved"
+	setting --mirror "name=live,port=net_tap0,sink=[net_tap_live,iface=mon0]"
+	ip link set mon0 netns "${world_hosts[a]}"
+	expect "tap moved: 50 pings" pings 50
+	expect "tap moved: said" wait_for 10 said "mon0 refuses packets"
+	host a ip link set mon0 up
+	watch mon0 "$T/moved.pcap" a
+	watcher=$child
+	expect "tap moved: 20 pings" pings 20
+	expect "tap moved: they are seen on it" wait_for 5 packets "$T/moved.pcap" 40
+	unwatch "$watcher" "$T/moved.pcap"
+	over
+	expect "tap moved: loss counted" lost live
 }
 
 tap_down() {
@@ -111,6 +137,7 @@ source_deleted() {
 }
 
 tap_deleted
+tap_moved
 tap_down
 disk_full
 source_deleted

@@ -8,6 +8,8 @@
   pcap.py same A B [by-source] [snaplen=N]
                                     exit 0 when B has the packets of A, byte for byte, in order;
                                     by-source: in order as far as one source address goes
+  pcap.py fit IN OUT BYTES          those of at most so many bytes, and of four more with an
+                                    802.1Q tag in front
   pcap.py send INTERFACE FILE       put its packets on an interface
 """
 
@@ -163,6 +165,17 @@ def wire(rng):
     return frames
 
 
+def edge(rng):
+    """Sizes about an Ethernet frame's limit, tagged and not."""
+    data = rng.randbytes(1600)
+    frames = [sized(rng, size) for size in range(1500, 1530)]
+    for tags in ([(0x8100, 5)], [(0x88A8, 5)], [(0x8100, 5), (0x8100, 6)], [(0x88A8, 5), (0x8100, 6)]):
+        head = len(ether(0x88B5, b"", tags))
+        frames += [ether(0x88B5, data[: size - head], tags) for size in range(1510, 1524)]
+    rng.shuffle(frames)
+    return frames
+
+
 def queue(rng, last):
     """Packets that one source address tells from another queue's."""
     return [sized(rng, rng.randrange(60, 1519), last) for _ in range(500)]
@@ -172,11 +185,18 @@ def small(rng):
     return [sized(rng, 64 + n % 64) for n in range(1000)]
 
 
+def many(rng):
+    """100,000 small ones, each of its own."""
+    return [sized(rng, 64)[:60] + struct.pack("!I", n) for n in range(100000)]
+
+
 KINDS = {
     "mixed": mixed,
     "jumbo": jumbo,
     "wire": wire,
     "small": small,
+    "edge": edge,
+    "many": many,
     "huge": lambda rng: [sized(rng, 20000)],
     **{f"queue{n}": lambda rng, n=n: queue(rng, n) for n in range(4)},
 }
@@ -209,6 +229,13 @@ def same(first, second, *options):
         sys.exit(f"{len(a)} packets in {first}, {len(b)} in {second}")
 
 
+def fit(path, out, limit):
+    def fits(data):
+        return len(data) <= limit + (4 if data[12:14] == b"\x81\x00" else 0)
+
+    write(out, [data for data, _ in read(path) if fits(data)])
+
+
 def send(interface, path):
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
         out.bind((interface, 0))
@@ -228,6 +255,9 @@ def main(command="", *arguments):
         print(*(len(data) for data, _ in read(*arguments)), sep="\n")
     elif command == "same":
         same(*arguments)
+    elif command == "fit":
+        source, out, limit = arguments
+        fit(source, out, int(limit))
     elif command == "send":
         send(*arguments)
     else:

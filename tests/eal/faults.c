@@ -462,8 +462,10 @@ live_tap_outages(unsigned int arg)
 	set_up("mon0", true);
 	accept_again();
 	delete_interface("mon0");
-	refuse("interface mon0 is gone and refuses packets");
+	refuse("interface mon0 was deleted");
 	assert_int_equal(host_notices("refuses packets"), 1);
+	host_wait((vmirror_engine_tend(), if_nametoindex("mon0") != 0));
+	accept_again();
 	host_remove("m");
 
 	/* The count has the last word. */

@@ -16,6 +16,7 @@
 
 #include <rte_dev.h>
 #include <rte_errno.h>
+#include <rte_ring.h>
 
 #include "tests/eal/host.h"
 
@@ -144,6 +145,17 @@ assert_others_well(uint64_t *seen)
 		-ENOENT);
 }
 
+/* The reader of a mirror into a ring. */
+static void
+read_ring(void)
+{
+	struct rte_ring *ring = rte_ring_lookup("ETH_RXTX0_net_ring_m");
+	void *pkt;
+
+	while (ring != NULL && rte_ring_dequeue(ring, &pkt) == 0)
+		rte_pktmbuf_free(pkt);
+}
+
 /* Add a mirror with the first call of a function failing, then with the second, and so on. */
 static void
 check_add(const char *spec, const char *what, unsigned int least)
@@ -170,6 +182,7 @@ check_add(const char *spec, const char *what, unsigned int least)
 	assert_in_range(nth - 1, least, 1000);
 	host_loop(one, 0, 5, 100);
 	assert_int_equal(host_stats("m").total.captured, 10);
+	read_ring();
 	host_remove("m");
 	unlink("m.pcap");
 	host_assert_footprint(&before);
@@ -212,6 +225,26 @@ test_add_tap(void **state)
 	check_add(tap_spec, "rte_eth_rx_queue_setup", 1);
 	host_remove("witness");
 	unlink("witness.pcap");
+}
+
+/* Keys of which only the driver knows, and rings in the process's own memory. */
+static void
+test_add_others(void **state)
+{
+	static const char *const specs[] = {
+		"name=m,port=[net_ring0,net_ring1],sink=[net_null,size=99]",
+		"name=m,port=[net_ring0,net_ring1],sink=[net_ring]",
+	};
+	unsigned int i, k;
+
+	for (i = 0; i < RTE_DIM(specs); i++) {
+		start_witness();
+		for (k = 0; k < RTE_DIM(in_add); k++)
+			check_add(specs[i], in_add[k], 1);
+		check_add(specs[i], "rte_eth_rx_queue_setup", 1);
+		host_remove("witness");
+		unlink("witness.pcap");
+	}
 }
 
 /*
@@ -370,9 +403,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_add_pcap), test(test_add_tap),        test(test_callbacks),
-		test(test_attach),   test(test_file_untouched), test(test_check),
-		test(test_engine),
+		test(test_add_pcap),  test(test_add_tap), test(test_add_others),
+		test(test_callbacks), test(test_attach),  test(test_file_untouched),
+		test(test_check),     test(test_engine),
 	};
 	int failed;
 

@@ -1,0 +1,196 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# vhost-user peers that stop, die with packets in their hands, and come back: the traffic between
+# two hosts goes on without a loss, the mirror's loss is counted and said, and nothing piles up.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+# shellcheck source=tests/e2e/vhost.sh
+. "${BASH_SOURCE%/*}/vhost.sh"
+begin dpdk-testpmd ip ping curl python3 ss
+
+kills=50
+[ -z "$soak" ] || kills=1000
+
+said() {
+	grep -Eq "^vmirror: mirror 'm': .*($1)" "$T/err"
+}
+
+# start KEYS: two hosts, and a mirror of what one of them says for a peer.
+start() {
+	two_hosts --mirror "name=m,port=net_tap0,sink=[virtio_user,path=$T/vhost,$1]"
+}
+
+over() {
+	stop_vmirror INT
+	note "$(grep '^mirror m' "$T/out")"
+	host_remove a
+	host_remove b
+	rm -f ./*.pcap "$T/vhost"
+}
+
+lost() {
+	[ "$(counter m unknown)" -gt 0 ] && [ "$(counter m sink_rejected)" -gt 0 ]
+}
+
+stop_and_kill() {
+	kill -STOP "$peer"
+	expect "$1: stopped: a download" download
+	expect "$1: stopped: said" wait_for 5 said "does not keep up: its ring of 1024 was full"
+	vhost_kill
+	# At the most so often is an ailment told.
+	expect "$1: killed: said" wait_for 12 said "the vhost-user peer at $T/vhost is gone"
+	expect "$1: killed: 50 pings, a download" traffic
+	expect "$1: killed: vmirror lives" alive "$vm"
+}
+
+traffic() {
+	pings 50
+	download
+}
+
+arrive() {
+	pings 20
+	wait_for 10 packets "$1" 40
+}
+
+client() {
+	note "a peer that listens"
+	vhost_server "$T/vhost" one.pcap
+	start queue_size=1024
+	serve 3000000
+	expect "client: 20 pings arrive" arrive one.pcap
+	stop_and_kill client
+	vhost_server "$T/vhost" two.pcap
+	expect "client: a new peer: said" wait_for 5 said "is back"
+	expect "client: a new peer: 20 pings arrive" arrive two.pcap
+	vhost_stop
+	expect "client: it ends in order: 50 pings" pings 50
+	over
+	expect "client: the loss is counted" lost
+}
+
+server() {
+	note "a peer that connects"
+	vhost_peer "$T/vhost" 1 one.pcap
+	start server=1,queue_size=1024
+	serve 3000000
+	expect "server: 20 pings arrive" arrive one.pcap
+	stop_and_kill server
+	expect "server: the socket is there" test -S "$T/vhost"
+	vhost_peer "$T/vhost" 1 two.pcap
+	expect "server: a new peer gets what was kept for it" wait_for 20 packets two.pcap 500
+	expect "server: and 20 pings" arrive two.pcap
+	over
+	vhost_stop
+	expect "server: the socket is gone" test ! -e "$T/vhost"
+	expect "server: the loss is counted" test "$(counter m sink_rejected)" -gt 0
+	expect "server: nothing is unknown" test "$(counter m unknown)" = 0
+}
+
+# A peer that does not answer any more keeps nobody from ending.
+hung_at_the_end() {
+	local began
+	note "a peer that hangs at the end"
+	vhost_server "$T/vhost" one.pcap
+	start queue_size=1024
+	expect "hung: 20 pings arrive" arrive one.pcap
+	kill -STOP "$peer"
+	began=$SECONDS
+	over
+	expect "hung: vmirror ends within 8 s" test $((SECONDS - began)) -le 8
+	vhost_kill
+}
+
+# One that connects in a peer's place and says nothing is shown the door.
+silent_successor() {
+	local silent
+	note "a successor that is silent"
+	vhost_peer "$T/vhost" 1 one.pcap
+	start server=1,queue_size=1024
+	expect "silent: 20 pings arrive" arrive one.pcap
+	vhost_kill
+	spawn /dev/null "$T/silent.err" python3 -c 'import socket, sys
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+while peer.recv(4096):
+    pass' "$T/vhost"
+	silent=$child
+	expect "silent: it is sent away" wait_for 10 gone "$silent"
+	expect "silent: 50 pings" pings 50
+	vhost_peer "$T/vhost" 1 two.pcap
+	expect "silent: a good one: what was kept and 20 pings arrive" arrive two.pcap
+	over
+	vhost_stop
+}
+
+descriptors() {
+	find "/proc/$vm/fd" -mindepth 1 | wc -l
+}
+
+# kilobytes: of memory that is no file's, which leaks would add to.
+own_memory() {
+	awk '/^RssAnon:/ { print $2 }' "/proc/$vm/status"
+}
+
+flood() {
+	host_spawn a "$T/flood" "$T/flood.err" ping -q -n -i 0.002 192.0.2.2
+	flood=$child
+}
+
+flood_is_whole() {
+	kill -INT "$flood"
+	wait_for 5 gone "$flood" || fail "ping does not end"
+	note "$(grep transmitted "$T/flood")"
+	grep -q " 0% packet loss" "$T/flood"
+}
+
+# kill_peers CLIENT: the ring is full in every second kill.
+kill_peers() {
+	local n
+	for ((n = 0; n < kills; n++)); do
+		rm -f got.pcap
+		if [ "$1" = 0 ]; then
+			vhost_server "$T/vhost" got.pcap
+		else
+			vhost_peer "$T/vhost" 1 got.pcap
+		fi
+		wait_for 10 packets got.pcap 20 || fail "peer $n gets nothing"
+		[ $((n % 2)) = 0 ] || { kill -STOP "$peer" && sleep 0.1; }
+		vhost_kill
+		alive "$vm" || fail "vmirror ended when peer $n was killed"
+		[ "$n" -ne 4 ] || fds=$(descriptors) memory=$(own_memory)
+	done
+}
+
+# many KEYS CLIENT
+many() {
+	local fds=0 memory=0
+	note "$kills peers killed: $1"
+	rm -f "$T/vhost"
+	if [ "$2" = 0 ]; then
+		vhost_server "$T/vhost" got.pcap
+	else
+		vhost_peer "$T/vhost" 1 got.pcap
+	fi
+	start "$1"
+	flood
+	vhost_kill
+	kill_peers "$2"
+	sleep 1
+	note "descriptors: $fds, then $(descriptors); memory: $memory kB, then $(own_memory) kB"
+	expect "$1: no descriptors leak" test "$(descriptors)" -le "$fds"
+	expect "$1: no memory leaks" test "$(own_memory)" -le $((memory + 1024))
+	expect "$1: no ping was lost" flood_is_whole
+	over
+	counted m no_room 0
+}
+
+client
+server
+hung_at_the_end
+silent_successor
+many queue_size=64 0
+many server=1,queue_size=64 1
