@@ -6,14 +6,15 @@
  * socket or, with server=1, makes one that the peer connects to. path=/dev/vhost-net,iface=NAME is
  * the kernel's vhost.
  *
- * The PMD waits for a peer, and for its answers, without a limit; a watch puts one to that. What
- * it knows of a peer's end is the link of its port. A client's peer that goes is LOST, and when
- * somebody listens again the core plugs another vdev; a server keeps its vdev, and the PMD takes
- * the next peer by itself, on EAL's interrupt thread.
+ * The PMD waits for a peer, and for its answers, without a limit; a watch puts one to that. A peer
+ * that goes is noticed by the PMD's socket. One that listened is LOST, and when somebody listens
+ * again the core plugs another vdev. One that connected leaves a socket on which the PMD still
+ * listens: packets wait in the ring, until another peer knocks there. Then the vdev is LOST, too. The
+ * PMD could take the next peer by itself, on EAL's interrupt thread, and is never let to: one that
+ * hangs up too early leaves it deaf, one that chatters has that thread run in circles.
  */
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,24 +32,20 @@
 #include "lib/sink.h"
 
 /* How long a server waits for its first peer; a client, for the answers of one that is there. */
-#define SERVER_WAIT_S 10
-#define CLIENT_WAIT_S 5
+#define SERVER_WAIT_S  10
+#define CLIENT_WAIT_S  5
+#define KNOCKED_WAIT_S 4
 /* For one answer later on, when the vdev is started or ends. */
 #define ANSWER_WAIT_S 2
 
 #define DRAIN_MS 200
 
-/* The control thread's ticks. */
-#define LOOKS_A_SECOND 20
-
-/* The answers of a peer are read at once. */
-#define CHATTY_LOOKS 4
-
-/* Longer than one that is silent keeps others waiting. */
-#define DEAF_LOOKS (2 * ANSWER_WAIT_S * LOOKS_A_SECOND)
+/* Where a peer has knocked, for whom a new server is made: it comes again soon. Control lock. */
+static char knocked_at[VMIRROR_VHOST_PATH_SIZE];
 
 struct vhost_sink {
 	char path[PATH_MAX];
+	char real[PATH_MAX]; /* the same, as the peer is likely to call it */
 	enum vmirror_vhost_kind kind;
 	unsigned int queue_size;
 	struct vmirror_vhost_watch watch;
@@ -56,11 +53,8 @@ struct vhost_sink {
 
 	struct vmirror_vhost_memory memory; /* as of the last look */
 	bool gone;                          /* the peer is */
-	unsigned int silent;                /* looks since a server's next peer connected */
-	unsigned int chatty; /* looks at which it had said what nobody had asked for */
-	unsigned int deaf;   /* looks at which another one waited meanwhile */
-	uint64_t rejected;   /* as of the last look */
-	uint64_t accepted;   /* at the last look at which packets had been refused */
+	uint64_t rejected;                  /* as of the last look */
+	uint64_t accepted;                  /* at the last look at which packets had been refused */
 	bool refuses;
 };
 
@@ -71,66 +65,39 @@ pmd_end(const struct vhost_sink *vhost)
 						   : VMIRROR_VHOST_CONNECTED;
 }
 
-/*
- * Run on EAL's interrupt thread, where alarms do: after all that was due there before.
- * @return 0; -EBUSY: it is not free within a second
- */
-static int
-on_interrupt_thread(void (*run)(void *arg), bool *done)
-{
-	unsigned int ms;
-	int ret = rte_eal_alarm_set(1, run, done);
-
-	if (ret != 0)
-		return ret;
-	for (ms = 0; ms < 1000; ms++) {
-		if (__atomic_load_n(done, __ATOMIC_ACQUIRE))
-			return 0;
-		rte_delay_us_sleep(1000);
-	}
-	rte_eal_alarm_cancel(run, done);
-	return __atomic_load_n(done, __ATOMIC_ACQUIRE) ? 0 : -EBUSY;
-}
-
 static void
 note(void *done)
 {
 	__atomic_store_n((bool *)done, true, __ATOMIC_RELEASE);
 }
 
-/* When a peer goes the PMD leaves work to that thread, which must not find the vdev gone. */
+/*
+ * Where a peer goes while the vdev is being started, or is looked for through the PMD, that leaves
+ * work to EAL's interrupt thread, which must not find the vdev gone. An alarm of our own runs there
+ * after all that was due before.
+ */
 static void
 settle_interrupt_thread(void)
 {
 	bool done = false;
+	unsigned int ms;
 
-	on_interrupt_thread(note, &done);
-}
-
-static void
-block_sigpipe(void *done)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	note(done);
+	if (rte_eal_alarm_set(1, note, &done) != 0)
+		return;
+	for (ms = 0; ms < 1000 && !__atomic_load_n(&done, __ATOMIC_ACQUIRE); ms++)
+		rte_delay_us_sleep(1000);
+	rte_eal_alarm_cancel(note, &done);
 }
 
 static int
 open_server(struct vhost_sink *vhost, struct vmirror_error *err)
 {
-	bool done = false;
-	int ret = on_interrupt_thread(block_sigpipe, &done);
-
-	if (ret != 0)
-		return vmirror_error_set(err, ret,
-					 "sink net_virtio_user: EAL's interrupt thread, which is "
-					 "to take the next peers, does not answer");
 	if (vmirror_vhost_look(vhost->path) == -ECONNREFUSED && unlink(vhost->path) != 0)
 		return vmirror_error_set(err, -errno, "sink net_virtio_user: path=%s: %s",
 					 vhost->path, strerror(errno));
+	vhost->watch.seconds = SERVER_WAIT_S;
+	if (strcmp(vhost->path, knocked_at) == 0)
+		vhost->watch.seconds = KNOCKED_WAIT_S;
 	return 0;
 }
 
@@ -145,6 +112,7 @@ vhost_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char
 		return vmirror_error_set(err, -ENOMEM, "sink net_virtio_user: out of memory");
 	snprintf(vhost->path, sizeof(vhost->path), "%s", vmirror_spec_sink_arg(spec, "path"));
 	vhost->kind = vmirror_vhost_spec_kind(spec);
+	vhost->watch.seconds = CLIENT_WAIT_S;
 	ret = vmirror_vhost_spec_queue_size(spec, &vhost->queue_size, err);
 	if (ret == 0 && vmirror_spec_sink_arg(spec, "queue_size") == NULL)
 		snprintf(devargs, size, "queue_size=%u", vhost->queue_size);
@@ -155,13 +123,14 @@ vhost_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char
 	if (ret != 0)
 		goto free_sink;
 
-	ret = vmirror_vhost_find(vhost->path, pmd_end(vhost));
+	if (vhost->kind == VMIRROR_VHOST_SERVER || realpath(vhost->path, vhost->real) == NULL)
+		strcpy(vhost->real, vhost->path);
+	ret = vmirror_vhost_find(vhost->real, pmd_end(vhost));
 	vhost->known = ret < 0 && vhost->kind != VMIRROR_VHOST_KERNEL;
 	if (ret >= 0)
 		close(ret);
-	vhost->watch.path = vhost->path;
+	vhost->watch.path = vhost->real;
 	vhost->watch.server = vhost->kind == VMIRROR_VHOST_SERVER;
-	vhost->watch.seconds = vhost->watch.server ? SERVER_WAIT_S : CLIENT_WAIT_S;
 	ret = vhost->known ? vmirror_vhost_watch_start(&vhost->watch) : 0;
 	if (ret != 0) {
 		vmirror_error_set(err, ret, "sink net_virtio_user: thread: %s", strerror(-ret));
@@ -201,118 +170,68 @@ vhost_explain(struct vmirror_sink *sink, int error, struct vmirror_error *err)
 				 vhost->path);
 }
 
-/* A server's port tells of its peer by interrupts, with which the PMD takes the next one as well. */
-static int
-enable_interrupts(const struct vmirror_sink *sink)
-{
-	const struct rte_eth_conf conf = {.intr_conf = {.lsc = 1}};
-
-	return rte_eth_dev_configure(sink->port_id, sink->ops->n_rxq, 1, &conf);
-}
-
 static int
 vhost_setup(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
 	    struct vmirror_error *err)
 {
 	struct vhost_sink *vhost = sink->priv;
-	int ret = vhost->kind == VMIRROR_VHOST_SERVER ? enable_interrupts(sink) : 0;
 
 	vmirror_vhost_watch_stop(&vhost->watch);
-	if (ret != 0)
-		return vmirror_error_set(err, ret, "sink net_virtio_user: interrupts: %s",
-					 strerror(-ret));
 	if (vhost->watch.result != VMIRROR_VHOST_IN_TIME)
 		return vhost_explain(sink, -ETIMEDOUT, err);
 	if (vhost->kind == VMIRROR_VHOST_KERNEL)
 		return 0;
 	if (vhost->known)
-		vmirror_vhost_limit(vhost->path, pmd_end(vhost), ANSWER_WAIT_S);
+		vhost->known = vmirror_vhost_limit(vhost->real, pmd_end(vhost), ANSWER_WAIT_S) == 0;
+	if (vhost->kind == VMIRROR_VHOST_SERVER) {
+		if (!vhost->known)
+			return vmirror_error_set(
+				err, -ENOENT,
+				"sink net_virtio_user: the socket of the peer at %s "
+				"is not to be found in /proc/self/fd",
+				vhost->path);
+		knocked_at[0] = '\0';
+	}
 	/* The vdev took memory of its own. */
 	return vmirror_vhost_memory_check(err);
 }
 
-/*
- * Of those who connect to a server, whoever is no vhost-user peer is sent away. One that does not
- * answer would keep EAL's interrupt thread for ever. One that speaks unasked, which peers do not,
- * looks to the PMD like a peer that lives, and has that thread run in circles.
- */
-static void
-dismiss_strangers(struct vhost_sink *vhost)
-{
-	int fd = vmirror_vhost_find(vhost->path, VMIRROR_VHOST_ACCEPTED);
-	bool chatty = vmirror_vhost_has_bytes(vhost->path, VMIRROR_VHOST_ACCEPTED);
-
-	if (fd >= 0)
-		close(fd);
-	vhost->silent = fd >= 0 && vhost->gone ? vhost->silent + 1 : 0;
-	vhost->chatty = chatty ? vhost->chatty + 1 : 0;
-	if (vhost->silent < ANSWER_WAIT_S * LOOKS_A_SECOND && vhost->chatty < CHATTY_LOOKS)
-		return;
-	vmirror_vhost_shutdown(vhost->path, VMIRROR_VHOST_ACCEPTED);
-	vhost->silent = 0;
-	vhost->chatty = 0;
-}
-
-/*
- * After some of those strangers the PMD takes nobody any more. Another vdev will: peers that were
- * sent away come again.
- */
+/* The PMD is asked only where its socket is not known: it leaves work behind when a peer is gone. */
 static bool
-is_deaf(struct vhost_sink *vhost)
+is_gone(const struct vmirror_sink *sink)
 {
-	if (vhost->deaf > DEAF_LOOKS)
-		return true;
-	vhost->deaf = vmirror_vhost_knocks(vhost->path) ? vhost->deaf + 1 : 0;
-	return false;
+	const struct vhost_sink *vhost = sink->priv;
+	struct rte_eth_link link;
+
+	if (vhost->known)
+		return vmirror_vhost_is_gone(vhost->real, pmd_end(vhost)) != 0;
+	return rte_eth_link_get_nowait(sink->port_id, &link) == 0 &&
+	       link.link_status == RTE_ETH_LINK_DOWN;
 }
 
 static enum vmirror_sink_health
 look_at_peer(struct vmirror_sink *sink, char reason[VMIRROR_SINK_REASON_SIZE])
 {
 	struct vhost_sink *vhost = sink->priv;
-	struct rte_eth_link link;
-	bool was_gone = vhost->gone;
 
-	if (vhost->kind == VMIRROR_VHOST_CLIENT && was_gone)
-		return VMIRROR_SINK_LOST;
-	if (rte_eth_link_get_nowait(sink->port_id, &link) != 0)
+	if (!vhost->gone || vhost->kind == VMIRROR_VHOST_KERNEL)
+		vhost->gone = is_gone(sink);
+	if (!vhost->gone)
 		return VMIRROR_SINK_WELL;
-	vhost->gone = link.link_status == RTE_ETH_LINK_DOWN;
-	if (vhost->kind == VMIRROR_VHOST_SERVER)
-		dismiss_strangers(vhost);
-	if (!vhost->gone) {
-		if (was_gone && vhost->kind == VMIRROR_VHOST_SERVER) {
-			vmirror_vhost_limit(vhost->path, VMIRROR_VHOST_ACCEPTED, ANSWER_WAIT_S);
-			vhost->refuses = false;
-		}
-		return VMIRROR_SINK_WELL;
-	}
-	switch (vhost->kind) {
-	case VMIRROR_VHOST_CLIENT:
-		snprintf(
-			reason, VMIRROR_SINK_REASON_SIZE,
-			"the vhost-user peer at %.120s is gone; it goes on when one is there again",
-			vhost->path);
-		return VMIRROR_SINK_LOST;
-	case VMIRROR_VHOST_SERVER:
-		if (is_deaf(vhost)) {
-			snprintf(reason, VMIRROR_SINK_REASON_SIZE,
-				 "whoever connected to %.120s was no vhost-user peer; it is made "
-				 "anew",
-				 vhost->path);
-			return VMIRROR_SINK_LOST;
-		}
-		snprintf(reason, VMIRROR_SINK_REASON_SIZE,
-			 "the vhost-user peer at %.120s is gone; %u packets are kept for the next "
-			 "one and others refused",
-			 vhost->path, vhost->queue_size);
-		return VMIRROR_SINK_AILS;
-	case VMIRROR_VHOST_KERNEL:
+	if (vhost->kind == VMIRROR_VHOST_KERNEL) {
 		snprintf(reason, VMIRROR_SINK_REASON_SIZE, "the interface of %.120s is down",
 			 vhost->path);
 		return VMIRROR_SINK_AILS;
 	}
-	return VMIRROR_SINK_WELL;
+	snprintf(reason, VMIRROR_SINK_REASON_SIZE,
+		 "the vhost-user peer at %.120s is gone; it goes on when one is there again",
+		 vhost->path);
+	if (vhost->kind == VMIRROR_VHOST_CLIENT)
+		return VMIRROR_SINK_LOST;
+	if (!vmirror_vhost_greet(vhost->path))
+		return VMIRROR_SINK_AILS;
+	strcpy(knocked_at, vhost->path);
+	return VMIRROR_SINK_LOST;
 }
 
 static enum vmirror_sink_health
@@ -396,16 +315,9 @@ vhost_drain(struct vmirror_sink *sink, struct rte_mempool *pool)
 		rte_delay_us_sleep(1000);
 		take_back(sink);
 	}
-	/* Before the interrupts are ended, which fails while they are being handled. */
-	if (vhost->kind == VMIRROR_VHOST_SERVER) {
-		if (vmirror_vhost_has_bytes(vhost->path, VMIRROR_VHOST_ACCEPTED))
-			vmirror_vhost_shutdown(vhost->path, VMIRROR_VHOST_ACCEPTED);
-		settle_interrupt_thread();
-	}
 	return packets_out(pool);
 }
 
-/* What it has been left to do for a peer that went, the interrupt thread does while the vdev is. */
 static void
 vhost_reclaim(struct vmirror_sink *sink)
 {
@@ -419,7 +331,7 @@ vhost_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
 
 	vmirror_vhost_watch_stop(&vhost->watch);
 	if (end == VMIRROR_SINK_ABORT && vhost->known) {
-		vmirror_vhost_close(vhost->path, pmd_end(vhost));
+		vmirror_vhost_close(vhost->real, pmd_end(vhost));
 		if (vhost->kind == VMIRROR_VHOST_SERVER) {
 			vmirror_vhost_close(vhost->path, VMIRROR_VHOST_LISTENING);
 			if (vmirror_vhost_look(vhost->path) == -ECONNREFUSED)

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -164,47 +165,73 @@ vmirror_vhost_limit(const char *path, enum vmirror_vhost_end end, unsigned int s
 	return ret;
 }
 
-bool
-vmirror_vhost_has_bytes(const char *path, enum vmirror_vhost_end end)
+int
+vmirror_vhost_is_gone(const char *path, enum vmirror_vhost_end end)
 {
 	int fd = vmirror_vhost_find(path, end);
-	bool has;
+	ssize_t n;
 	char byte;
 
 	if (fd < 0)
-		return false;
-	has = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+		return fd;
+	n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	n = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 	close(fd);
-	return has;
+	return n;
+}
+
+/* A vhost-user message: GET_FEATURES and its answer. [DPDK's vhost-user protocol; docs/interop of QEMU] */
+struct greeting {
+	uint32_t request;
+	uint32_t flags; /* version 1; 4: an answer */
+	uint32_t size;
+	uint64_t features;
+} __attribute__((packed));
+
+static bool
+answers(int fd)
+{
+	const struct timeval limit = {.tv_usec = 200000};
+	struct greeting hello = {.request = 1, .flags = 1};
+	struct greeting answer;
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
+	       send(fd, &hello, offsetof(struct greeting, features), MSG_NOSIGNAL) > 0 &&
+	       recv(fd, &answer, sizeof(answer), 0) == sizeof(answer) && answer.request == 1 &&
+	       answer.flags == 5 && answer.size == sizeof(answer.features);
 }
 
 bool
-vmirror_vhost_knocks(const char *path)
+vmirror_vhost_greet(const char *path)
 {
-	struct pollfd poll_fd = {
+	struct pollfd listening = {
 		.fd = vmirror_vhost_find(path, VMIRROR_VHOST_LISTENING),
 		.events = POLLIN,
 	};
-	bool knocks;
+	bool is_peer = false;
+	int fd;
 
-	if (poll_fd.fd < 0)
+	if (listening.fd < 0)
 		return false;
-	knocks = poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) != 0;
-	close(poll_fd.fd);
-	return knocks;
+	if (poll(&listening, 1, 0) == 1 && (listening.revents & POLLIN) != 0) {
+		/* Nobody else takes anybody there: the PMD does so once, when it is plugged. */
+		fd = accept4(listening.fd, NULL, NULL, SOCK_CLOEXEC);
+		is_peer = fd >= 0 && answers(fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(listening.fd);
+	return is_peer;
 }
 
 bool
 vmirror_vhost_shutdown(const char *path, enum vmirror_vhost_end end)
 {
 	int fd = vmirror_vhost_find(path, end);
-	char bytes[4096];
 
 	if (fd < 0)
 		return false;
 	shutdown(fd, SHUT_RDWR);
-	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		;
 	close(fd);
 	return true;
 }

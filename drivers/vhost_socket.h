@@ -47,19 +47,20 @@ vmirror_vhost_close(const char *path, enum vmirror_vhost_end end);
 int
 vmirror_vhost_limit(const char *path, enum vmirror_vhost_end end, unsigned int seconds);
 
-/** Whether bytes wait there. */
-bool
-vmirror_vhost_has_bytes(const char *path, enum vmirror_vhost_end end);
-
-/** Whether somebody has connected to the PMD's socket who was not taken yet. */
-bool
-vmirror_vhost_knocks(const char *path);
+/** Whether the far end is gone. @return 0: no; 1: yes; -ENOENT */
+int
+vmirror_vhost_is_gone(const char *path, enum vmirror_vhost_end end);
 
 /**
- * Shut it down, so that a thread which waits there returns, and drop what waits there.
+ * Take whoever has connected to the PMD's socket meanwhile, ask what every vhost-user peer is asked
+ * first, and hang up: peers that connect come again. Takes 200 ms at the most.
  *
- * @return whether there was one
+ * @return whether it was a peer
  */
+bool
+vmirror_vhost_greet(const char *path);
+
+/** Shut it down, so that a thread which waits there returns. @return whether there was one */
 bool
 vmirror_vhost_shutdown(const char *path, enum vmirror_vhost_end end);
 
