@@ -33,7 +33,7 @@
  * How long a server may take. It listens before its own port is started, and sends those away who
  * come too early.
  */
-#define PATIENCE_S 5
+#define PATIENCE_S 2
 
 struct memif_sink {
 	struct vmirror_other other;
