@@ -154,19 +154,26 @@ look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE
 	return health;
 }
 
+void
+vmirror_mirror_tell_reason(struct vmirror_mirror *mirror)
+{
+	uint64_t now = vmirror_mirror_now_ns();
+
+	if (!mirror->untold || now < mirror->next_notice_ns)
+		return;
+	vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name,
+			      mirror->reason);
+	mirror->untold = false;
+	mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
+}
+
 /* Told at once, and then at most so often: packets that come and go must not flood a log. */
 static void
 tell_ailment(struct vmirror_mirror *mirror, const char *reason)
 {
-	uint64_t now = vmirror_mirror_now_ns();
-
 	mirror->untold = mirror->untold || strcmp(mirror->reason, reason) != 0;
 	vmirror_mirror_set_reason(mirror, reason);
-	if (!mirror->untold || now < mirror->next_notice_ns)
-		return;
-	vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name, reason);
-	mirror->untold = false;
-	mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
+	vmirror_mirror_tell_reason(mirror);
 }
 
 void
@@ -184,7 +191,9 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
 		break;
 	case VMIRROR_SINK_LOST:
 		mirror->lost = true;
-		mirror->next_notice_ns = 0;
+		/* At once, unless it comes and goes. */
+		if (vmirror_mirror_now_ns() - mirror->revived_ns > NOTICE_INTERVAL_NS)
+			mirror->next_notice_ns = 0;
 		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_LOST);
 		tell_ailment(mirror, reason);
 		break;
@@ -274,11 +283,13 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	    vmirror_mirror_plug_sink(mirror, &err) != 0)
 		return;
 	mirror->lost = false;
+	mirror->revived_ns = now;
 	vmirror_mirror_set_reason(mirror, "");
-	mirror->next_notice_ns = 0;
 	vmirror_inline_open_gate(&mirror->path);
-	vmirror_shared_notify(VMIRROR_INFO, "mirror '%s': %.200s is back", mirror->spec.name,
-			      plan.resource);
+	if (!mirror->untold)
+		vmirror_shared_notify(VMIRROR_INFO, "mirror '%s': %.200s is back",
+				      mirror->spec.name, plan.resource);
+	mirror->untold = false;
 }
 
 uint64_t

@@ -373,7 +373,9 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 	} else if (mirror->state != VMIRROR_FAILED) {
 		if (mirror->state == VMIRROR_ATTACHED)
 			follow_ports(mirror);
-		if (!mirror->lost)
+		if (mirror->lost)
+			vmirror_mirror_tell_reason(mirror);
+		else
 			vmirror_mirror_check_sink(mirror);
 	}
 }

@@ -77,6 +77,7 @@ struct vmirror_mirror {
 	bool lost;                 /**< the sink was, and may get a successor */
 	bool settled;              /**< what the sink's driver holds counts as unsent */
 	uint64_t next_try_ns;      /**< before then none is tried */
+	uint64_t revived_ns;       /**< when it got one last */
 	struct vmirror_sink_progress fed_before; /**< what the sinks before this one were fed */
 	uint64_t too_long;                       /**< as of the last look at the sink */
 	bool over;                               /**< stopped */
@@ -145,6 +146,10 @@ vmirror_mirror_unplug_sink(struct vmirror_mirror *mirror, enum vmirror_sink_end 
 /** Ask the sink how it is, and tell and do what follows. feed.c */
 void
 vmirror_mirror_check_sink(struct vmirror_mirror *mirror);
+
+/** Tell what ails the mirror, if that is still to be told and it is not too soon. feed.c */
+void
+vmirror_mirror_tell_reason(struct vmirror_mirror *mirror);
 
 /**
  * What the sink's driver has accepted and did not get rid of counts as unknown. No core feeds it
