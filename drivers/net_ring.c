@@ -131,6 +131,9 @@ ring_drain(struct vmirror_sink *sink, struct rte_mempool *pool)
 		uint32_t before = left;
 
 		rte_delay_us_sleep(1000);
+		/* The host may have removed the vdev, and the ring with it. */
+		if (lookup(sink->vdev, 0) != ring->ring)
+			return left;
 		left = rte_ring_count(ring->ring);
 		still = left < before ? 0 : still + 1;
 	}

@@ -65,7 +65,7 @@ struct vmirror_engine_opts {
  *
  * @param opts  may be NULL
  * @return      0; -EALREADY when it runs; -EPERM before rte_eal_init() and after
- *              rte_eal_cleanup(); -ENOTSUP in a secondary process and on a DPDK built without
+ *              an rte_eal_cleanup() during which it ran; -ENOTSUP in a secondary process and on a DPDK built without
  *              RTE_ETHDEV_RXTX_CALLBACKS; -EINVAL for a size of opts that is too small; another
  *              negative errno value; err set
  */
@@ -159,8 +159,8 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 
 /**
  * Packet counters. They conserve: exactly once a mirror is detached or has ended, and with
- * in_flight making up the difference before. (Detached, in_flight is what the sink's driver still
- * holds for a far end that fetches its packets; ended, it is 0.)
+ * in_flight making up the difference before. (What a sink's driver then still holds, for a far end
+ * that fetches its packets, is unknown; attached again, it is in flight again.)
  *
  *     seen     = filtered + sampled_out + captured + no_room
  *     captured = delivered + sink_rejected + write_error + overwritten + unknown + in_flight

@@ -26,7 +26,7 @@ tend(void)
 {
 	struct vmirror_mirror *mirror;
 
-	if (vmirror_shared.eal_gone)
+	if (!vmirror_shared.running || vmirror_shared.eal_gone)
 		return;
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		vmirror_mirror_close(mirror);
@@ -88,8 +88,7 @@ void
 vmirror_engine_tend(void)
 {
 	pthread_mutex_lock(&vmirror_shared.control);
-	if (vmirror_shared.running)
-		tend();
+	tend();
 	leave();
 }
 

@@ -63,6 +63,10 @@ on_cleanup(void)
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += CLEANUP_WAIT_S;
 	locked = pthread_mutex_timedlock(&vmirror_shared.control, &deadline) == 0;
+	/* Every sink is whole as yet. */
+	if (locked)
+		TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+			vmirror_mirror_stop(mirror, VMIRROR_ENDED, "EAL was cleaned up");
 
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
@@ -71,11 +75,8 @@ on_cleanup(void)
 	self.sentinel = RTE_MAX_ETHPORTS;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 
-	if (!locked)
-		return;
-	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
-		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "EAL was cleaned up");
-	pthread_mutex_unlock(&vmirror_shared.control);
+	if (locked)
+		pthread_mutex_unlock(&vmirror_shared.control);
 }
 
 static int
@@ -316,7 +317,9 @@ vmirror_engine_fini(void)
 		pthread_mutex_unlock(&vmirror_shared.hooks);
 		vmirror_mirror_destroy(mirror);
 	}
-	vmirror_pool_sweep();
+	/* Without an engine nobody heard of the end of EAL. */
+	if (was_running)
+		vmirror_pool_sweep();
 	pthread_mutex_unlock(&vmirror_shared.control);
 
 	if (!was_running)

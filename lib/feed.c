@@ -81,6 +81,8 @@ vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *er
 	mirror->path.limits.max_frame = max_frame(mirror, sink);
 	mirror->fed_before = mirror->path.fed;
 	mirror->too_long = 0;
+	mirror->too_long_well = 0;
+	mirror->ailed = false;
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	mirror->sink = sink;
 	TAILQ_FOREACH (record, &mirror->records, next)
@@ -94,12 +96,16 @@ vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *er
 void
 vmirror_mirror_unplug_sink(struct vmirror_mirror *mirror, enum vmirror_sink_end end)
 {
+	struct vmirror_record *record;
 	struct vmirror_sink *sink;
 	bool vdev_gone;
 
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	sink = mirror->sink;
 	mirror->sink = NULL;
+	/* What it held is sent by nobody any more, whoever attaches. */
+	TAILQ_FOREACH (record, &mirror->records, next)
+		record->unsent_now = 0;
 	vdev_gone = mirror->sink_gone || vmirror_shared.eal_gone;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	vmirror_sink_destroy(sink, end, vdev_gone);
@@ -132,6 +138,7 @@ look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE
 	struct vmirror_sink_progress fed;
 	struct vmirror_record *record;
 	enum vmirror_sink_health health;
+	uint64_t more;
 
 	if (!vmirror_inline_read_fed(&mirror->path, &fed, read_candidates, mirror))
 		return VMIRROR_SINK_UNSEEN;
@@ -140,12 +147,18 @@ look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE
 	health = sink->ops->health == NULL ? VMIRROR_SINK_WELL
 					   : sink->ops->health(sink, &fed, reason);
 	vmirror_inline_set_max_frame(&mirror->path, max_frame(mirror, sink));
-	if (health == VMIRROR_SINK_WELL && fed.too_long_pkts != mirror->too_long) {
+	/* One that sends nothing takes no frame of any length. */
+	more = health == VMIRROR_SINK_WELL && !mirror->ailed ? fed.too_long_pkts - mirror->too_long
+							     : 0;
+	mirror->ailed = health != VMIRROR_SINK_WELL;
+	mirror->too_long_well += more;
+	if (more > 0) {
 		health = VMIRROR_SINK_AILS;
 		snprintf(reason, VMIRROR_SINK_REASON_SIZE,
 			 "%" PRIu64 " frames were longer than the %" PRIu32
 			 " bytes that %.100s takes",
-			 fed.too_long_pkts, max_frame(mirror, sink), mirror->sink_plan.resource);
+			 mirror->too_long_well, max_frame(mirror, sink),
+			 mirror->sink_plan.resource);
 	}
 	mirror->too_long = fed.too_long_pkts;
 	if (health != VMIRROR_SINK_FAILED)
@@ -223,11 +236,17 @@ vmirror_mirror_settle_sink(struct vmirror_mirror *mirror)
 	if (sink->ops->drain == NULL || mirror->state == VMIRROR_FAILED)
 		return;
 	vmirror_mirror_unsettle_sink(mirror);
-	held = sink->ops->drain(sink, mirror->path.pool);
+	held = 0;
+	if (!__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
+		held = sink->ops->drain(sink, mirror->path.pool);
+	/* It may have been removed meanwhile, and what it held with it. */
+	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
+		held = rte_mempool_in_use_count(mirror->path.pool);
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next) {
 		uint64_t none = 0, share;
 
+		vmirror_tally_read(&record->tally, &record->last);
 		vmirror_mirror_counters(mirror, record, &none, &counters);
 		share = RTE_MIN(held, counters.delivered);
 		record->unsent += share;
@@ -262,6 +281,18 @@ end_lost_sink(struct vmirror_mirror *mirror)
 	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_DONE);
 }
 
+/* Sources came while the sink was lost, and its interface may be another than it was. */
+static bool
+may_send(const struct vmirror_mirror *mirror)
+{
+	const struct vmirror_mirror *other;
+
+	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next)
+		if (!other->over && vmirror_mirror_check_interface(mirror, other, NULL) != 0)
+			return false;
+	return true;
+}
+
 void
 vmirror_mirror_revive(struct vmirror_mirror *mirror)
 {
@@ -274,13 +305,14 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	mirror->next_try_ns = now + REVIVE_INTERVAL_NS;
 	if (mirror->sink != NULL)
 		end_lost_sink(mirror);
+	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
+		return;
 	/* Whatever fails now may succeed later; that the sink is lost has been told. */
 	if (vmirror_sink_check(&mirror->spec.sink, mirror->spec.name, &plan, &err) != 0 ||
 	    strcmp(plan.resource, mirror->sink_plan.resource) != 0)
 		return;
 	mirror->sink_plan = plan;
-	if (vmirror_mirror_check_interface(mirror, mirror, &err) != 0 ||
-	    vmirror_mirror_plug_sink(mirror, &err) != 0)
+	if (!may_send(mirror) || vmirror_mirror_plug_sink(mirror, &err) != 0)
 		return;
 	mirror->lost = false;
 	mirror->revived_ns = now;
@@ -293,8 +325,15 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 }
 
 uint64_t
-vmirror_mirror_held(const struct vmirror_mirror *mirror)
+vmirror_mirror_held(struct vmirror_mirror *mirror)
 {
+	struct vmirror_record *record;
+
+	/* First what was accepted, then what is out: what comes in between is held at the most. */
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	TAILQ_FOREACH (record, &mirror->records, next)
+		vmirror_tally_read(&record->tally, &record->last);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
 	if (mirror->sink == NULL || mirror->over || mirror->settled || vmirror_shared.eal_gone ||
 	    mirror->sink_plan.ops->drain == NULL)
 		return 0;
@@ -305,13 +344,12 @@ void
 vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirror_record *record,
 			uint64_t *held, struct vmirror_counters *out)
 {
-	struct vmirror_tally tally;
+	struct vmirror_tally tally = record->last;
 	uint64_t doubtful = record->unsent;
 	uint64_t share;
 
-	vmirror_tally_read(&record->tally, &tally);
 	if (mirror->state == VMIRROR_FAILED)
-		doubtful += tally.accepted - record->well;
+		doubtful += tally.accepted - RTE_MIN(record->well, tally.accepted);
 	doubtful = RTE_MIN(doubtful, tally.accepted);
 	share = RTE_MIN(*held, tally.accepted - doubtful);
 	*held -= share;

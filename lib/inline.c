@@ -25,6 +25,7 @@ struct chunk {
 	struct rte_mbuf *out[CHUNK];
 	uint32_t kept[CHUNK]; /* bytes that the sink keeps of each */
 	uint32_t too_long;    /* for the sink: counted as rejected, and not among them */
+	bool lost;            /* there is no sink: all are rejected */
 };
 
 static bool
@@ -106,11 +107,11 @@ take_one(struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx, struct c
 	uint32_t wire_len = pkt->pkt_len + vmirror_packet_tags_len(pkt, is_tx);
 	struct rte_mbuf *own;
 
-	if (too_long(path, pkt, is_tx, RTE_MIN(wire_len, path->snaplen))) {
+	if (c->lost || too_long(path, pkt, is_tx, RTE_MIN(wire_len, path->snaplen))) {
 		path->budget--;
 		count_taken(t, wire_len, pending);
 		t->rejected++;
-		c->too_long++;
+		c->too_long += !c->lost;
 		return;
 	}
 	own = take(path, pkt, is_tx, pending);
@@ -205,7 +206,6 @@ run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t 
 	struct vmirror_tally t = {.seen = n};
 	enum vmirror_inline_gate gate;
 	struct chunk c;
-	uint64_t kept;
 	uint16_t i;
 
 	c.n = 0;
@@ -219,15 +219,19 @@ run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t 
 	gate = __atomic_load_n(&path->gate, __ATOMIC_ACQUIRE);
 	if (c.n == 0) {
 		t.filtered = n;
-	} else if (gate == VMIRROR_GATE_SINK_FAILED || gate == VMIRROR_GATE_SINK_LOST) {
+	} else if (gate == VMIRROR_GATE_SINK_FAILED) {
 		t.filtered = n - c.n;
 		t.captured = c.n;
 		t.rejected = c.n;
 	} else {
+		c.lost = gate == VMIRROR_GATE_SINK_LOST;
 		pthread_spin_lock(&path->lock);
 		take_all(path, pkts, h->is_tx, &c, &t);
-		kept = deliver(path, &c, &t);
-		account(path, h->tally, &t, &c, kept);
+		/* A successor that is being made just now was not fed these. */
+		if (c.lost)
+			vmirror_tally_add(h->tally, &t);
+		else
+			account(path, h->tally, &t, &c, deliver(path, &c, &t));
 		pthread_spin_unlock(&path->lock);
 		return;
 	}

@@ -278,6 +278,8 @@ fail:
 void
 vmirror_mirror_look(struct vmirror_mirror *mirror)
 {
+	if (vmirror_shared.eal_gone)
+		return;
 	if (mirror->sink != NULL && !mirror->over && !mirror->lost &&
 	    mirror->state != VMIRROR_FAILED)
 		vmirror_mirror_check_sink(mirror);
@@ -301,16 +303,17 @@ vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, con
 		return;
 
 	vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_ENDED);
-	if (mirror->state != VMIRROR_FAILED && !mirror->lost)
+	if (mirror->state != VMIRROR_FAILED && !mirror->lost && !vmirror_shared.eal_gone)
 		vmirror_mirror_check_sink(mirror);
+	/* Of a sink that is gone the mempool tells what it held. */
+	if (mirror->sink != NULL && !vmirror_shared.eal_gone)
+		vmirror_mirror_settle_sink(mirror);
 	if (mirror->state != VMIRROR_FAILED) {
 		mirror->state = state;
 		vmirror_mirror_set_reason(mirror, reason);
 	}
-	if (mirror->sink == NULL || sink_gone)
-		return;
-	vmirror_mirror_settle_sink(mirror);
-	vmirror_sink_stop(mirror->sink);
+	if (mirror->sink != NULL && !sink_gone)
+		vmirror_sink_stop(mirror->sink);
 }
 
 void

@@ -42,7 +42,8 @@ struct vmirror_record {
 	uint64_t well; /**< packets accepted when the sink was last seen well */
 	uint64_t well_candidate;
 	uint64_t unsent; /**< packets that a sink's driver still held when nobody fed it any more */
-	uint64_t unsent_now; /**< of these, such that the present sink's may still send */
+	uint64_t unsent_now;       /**< of these, such that the present sink's may still send */
+	struct vmirror_tally last; /**< as vmirror_mirror_held() read it; control lock */
 	struct vmirror_tally tally __attribute__((aligned(64)));
 };
 
@@ -80,6 +81,8 @@ struct vmirror_mirror {
 	uint64_t revived_ns;       /**< when it got one last */
 	struct vmirror_sink_progress fed_before; /**< what the sinks before this one were fed */
 	uint64_t too_long;                       /**< as of the last look at the sink */
+	uint64_t too_long_well;                  /**< of these, such that came while it was well */
+	bool ailed;                              /**< at the last look */
 	bool over;                               /**< stopped */
 	uint64_t next_notice_ns;                 /**< before then no ailment is told */
 	bool untold;                             /**< the reason is one that was not told yet */
@@ -181,7 +184,7 @@ vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirro
 
 /** Packets that the sink's driver has accepted and not sent, at the most. feed.c */
 uint64_t
-vmirror_mirror_held(const struct vmirror_mirror *mirror);
+vmirror_mirror_held(struct vmirror_mirror *mirror);
 
 /** Hook what is to be hooked and is not yet: all of it, or on failure nothing more. */
 int

@@ -129,8 +129,11 @@ vmirror_packet_copy(const struct rte_mbuf *pkt, const struct vmirror_packet_tags
 {
 	/* A snaplen that ends inside the tags keeps the addresses and cuts the rest off below. */
 	uint32_t len = RTE_MAX(snaplen, (uint32_t)MACS_LEN + tags->len) - tags->len;
-	struct rte_mbuf *copy = rte_pktmbuf_copy(pkt, pool, 0, len);
+	struct rte_mbuf *copy;
 	char *start;
+
+	/* DPDK has no copy of nothing. */
+	copy = pkt->pkt_len > 0 ? rte_pktmbuf_copy(pkt, pool, 0, len) : rte_pktmbuf_alloc(pool);
 
 	if (copy == NULL)
 		return NULL;

@@ -124,10 +124,14 @@ host_assert_conserved(const char *name);
 /** Wait until a condition holds; fails the test after five seconds. */
 #define host_wait(condition)                                                                       \
 	do {                                                                                       \
+		bool host_met = (condition);                                                       \
 		unsigned int host_ms;                                                              \
-		for (host_ms = 0; !(condition) && host_ms < 5000; host_ms++)                       \
+		for (host_ms = 0; !host_met && host_ms < 5000; host_ms++) {                        \
 			rte_delay_us_sleep(1000);                                                  \
-		assert_true(condition);                                                            \
+			host_met = (condition);                                                    \
+		}                                                                                  \
+		if (!host_met)                                                                     \
+			fail_msg("waited five seconds for: %s", #condition);                       \
 	} while (0)
 
 /** A record of a capture file. */

@@ -440,25 +440,6 @@ test_memif(void **state)
 	host_assert_footprint(&before);
 }
 
-/* How long looking for what drivers publish takes: it is done when a spec has an unknown word. */
-static void
-test_scan_time(void **state)
-{
-	uint64_t best = UINT64_MAX, start, took;
-	struct vmirror_pmdinfo info;
-	unsigned int i;
-
-	for (i = 0; i < 20; i++) {
-		start = rte_get_timer_cycles();
-		assert_int_equal(vmirror_pmdinfo_read(&info), 0);
-		took = rte_get_timer_cycles() - start;
-		best = RTE_MIN(best, took);
-		vmirror_pmdinfo_fini(&info);
-	}
-	printf("a scan takes %.2f ms\n", best * 1e3 / rte_get_timer_hz());
-	assert_true(best < rte_get_timer_hz() / 10);
-}
-
 #define test(name) cmocka_unit_test_setup_teardown(name, host_test_begin, host_test_end)
 
 int
@@ -471,7 +452,6 @@ main(int argc, char **argv)
 		test(test_ends),
 		test(test_own_rings),
 		test(test_churn),
-		test(test_scan_time),
 		test(test_long_frames),
 		cmocka_unit_test(test_every_driver),
 		cmocka_unit_test(test_vhost),
