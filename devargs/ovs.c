@@ -269,6 +269,13 @@ check_value(const char *key, const char *value, struct vmirror_error *err)
 					 "sink: %s=%s is not UTF-8, as Open vSwitch's database "
 					 "wants it; right would be another name",
 					 key, quoted);
+	/* The driver waits for its first peer on the thread that Open vSwitch does everything on. */
+	if (strcmp(key, "server") == 0 && strcmp(value, "0") != 0)
+		return vmirror_error_set(err, -EINVAL,
+					 "sink: server=%s makes Open vSwitch stand still until a "
+					 "peer connects; right would be to leave it out, with a "
+					 "peer that listens",
+					 quoted);
 	/* It looks for a port of that address, and does not find the one that it has just made. */
 	if (strcmp(key, "mac") == 0 && !is_ether_addr(value))
 		return vmirror_error_set(err, -EINVAL,
@@ -355,8 +362,14 @@ is_tap(const char *vdev)
 	return is_driver(vdev, "net_tap") || is_driver(vdev, "net_tun");
 }
 
+static bool
+is_pcap(const char *vdev)
+{
+	return is_driver(vdev, "net_pcap") || is_driver(vdev, "eth_pcap");
+}
+
 static void
-print_advice(FILE *out, const char *vdev)
+print_advice(FILE *out, const struct vmirror_spec_sink *sink, const char *vdev)
 {
 	if (is_tap(vdev))
 		fputs("# net_tap wants as many rx queues as tx queues, and gets of these one for "
@@ -368,9 +381,11 @@ print_advice(FILE *out, const char *vdev)
 		fputs("# needs --single-file-segments in other_config:dpdk-extra, and ovs-vswitchd "
 		      "restarted: or all is lost\n",
 		      out);
-	else if (is_driver(vdev, "net_pcap") || is_driver(vdev, "eth_pcap"))
+	else if (vmirror_spec_sink_arg(sink, "tx_pcap") != NULL)
 		fputs("# a file is emptied whenever Open vSwitch starts or reconfigures the port\n",
 		      out);
+	else if (is_pcap(vdev) && vmirror_spec_sink_arg(sink, "iface") != NULL)
+		fputs("# iface= also receives, into the bridge; tx_iface= only sends\n", out);
 }
 
 /* select-src-port=@p0,@p1 */
@@ -407,7 +422,7 @@ print_commands(FILE *out, const struct vmirror_spec *spec, const struct names *n
 {
 	bool mirror = spec->all_ports || spec->n_ports > 0;
 
-	print_advice(out, names->vdev);
+	print_advice(out, &spec->sink, names->vdev);
 	fprintf(out, "ovs-vsctl add-port %s %s -- set Interface %s type=dpdk \\\n    ",
 		place->bridge, names->port, names->port);
 	print_devargs(out, names->vdev, &spec->sink, place->cwd);

@@ -33,14 +33,17 @@ struct state {
 	uint32_t mtu;
 };
 
-/* As the kernel's dev_valid_name() has it; '%' would make it a pattern, ',' end the devargs' value. */
+/*
+ * As the kernel's dev_valid_name() has it; '%' would make it a pattern, and ',', '=' and '[' DPDK's
+ * devargs cannot carry.
+ */
 static bool
 is_name(const char *word)
 {
 	const char *c;
 
 	for (c = word; *c != '\0'; c++)
-		if (isspace((unsigned char)*c) || strchr("/:%,", *c) != NULL)
+		if (isspace((unsigned char)*c) || strchr("/:%,=[", *c) != NULL)
 			return false;
 	return word[0] != '\0' && strcmp(word, ".") != 0 && strcmp(word, "..") != 0;
 }

@@ -188,6 +188,19 @@ af_xdp_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
 	vmirror_iface_close(sink, end);
 }
 
+/* libxdp's reasons are on stderr; they come to one error here. */
+static int
+af_xdp_explain(struct vmirror_sink *sink, int error, struct vmirror_error *err)
+{
+	const struct vmirror_iface *iface = sink->priv;
+
+	return vmirror_error_set(err, error,
+				 "sink net_af_xdp: no AF_XDP socket on interface '%s': its driver "
+				 "has no XDP, somebody uses that queue, or CAP_NET_ADMIN or "
+				 "CAP_NET_RAW is missing; net_af_packet sends on any interface",
+				 iface->name);
+}
+
 static const char *const af_xdp_keys[] = {"iface", "start_queue", "force_copy", NULL};
 
 static const struct vmirror_sink_refusal af_xdp_refused[] = {
@@ -210,6 +223,7 @@ const struct vmirror_sink_ops vmirror_sink_net_af_xdp = {
 	.linear = true,
 	.check = af_xdp_check,
 	.open = af_xdp_open,
+	.explain = af_xdp_explain,
 	.setup = af_xdp_setup,
 	.started = af_xdp_started,
 	.health = vmirror_iface_health,

@@ -171,10 +171,12 @@ check_server(const char *path, struct vmirror_error *err)
 					 path);
 	/* A socket that nobody has any more is removed. */
 	if (ret != -ENOENT && ret != -ECONNREFUSED)
-		return vmirror_error_set(err, -EEXIST,
-					 "sink net_virtio_user: path=%s exists already, and is "
-					 "no socket to be replaced; with server=1 it is made",
-					 path);
+		return vmirror_error_set(
+			err, -EEXIST,
+			"sink net_virtio_user: path=%s exists already, and is "
+			"no socket to be replaced; with server=1 it is made: name another, or "
+			"remove it",
+			path);
 	if (access(dir, W_OK | X_OK) != 0)
 		return vmirror_error_set(err, -errno,
 					 "sink net_virtio_user: no socket can be made in %s: %s",
@@ -225,6 +227,10 @@ vmirror_vhost_spec_check(const struct vmirror_spec_sink *spec, struct vmirror_si
 	if (ret != 0)
 		return ret;
 
+	if (strcmp(path, "/dev/vhost-net") == 0 && access(path, F_OK) != 0)
+		return vmirror_error_set(err, -ENOENT,
+					 "sink net_virtio_user: /dev/vhost-net is not there; "
+					 "modprobe vhost_net");
 	kind = vmirror_vhost_spec_kind(spec);
 	if (kind == VMIRROR_VHOST_KERNEL)
 		return check_kernel(spec, path, plan, err);

@@ -130,8 +130,9 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err);
  * Give mirrors whose sink was lost a new one: an interface that was deleted and is there again, a
  * vhost peer that died and listens again. To be called now and then, twice a second, say, from a
  * thread of the host that may plug vdevs; the engine's own thread must not, as EAL's list of
- * devargs has no lock. The calls that add, remove, attach, detach and check do the same by the
- * way. Without either such a mirror stays as it is, its packets counted as sink_rejected.
+ * devargs has no lock. Without it such a mirror stays as it is, its packets counted as
+ * sink_rejected. A peer that is there and does not answer may block a call for some seconds; the next
+ * tries are then made the more rarely.
  */
 VMIRROR_API void
 vmirror_engine_tend(void);

@@ -17,22 +17,41 @@
 #include "lib/pool.h"
 #include "lib/shared.h"
 
+/* How long one call replaces sinks, until it leaves the others to the next. */
+#define TEND_NS UINT64_C(200000000)
+
 /*
  * What the control thread must leave undone, as it is hotplug: unplug the sinks of mirrors that
- * ended by themselves, replace those that were lost.
+ * ended by themselves.
  */
 static void
-tend(void)
+tidy(void)
 {
 	struct vmirror_mirror *mirror;
 
 	if (!vmirror_shared.running || vmirror_shared.eal_gone)
 		return;
-	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 		vmirror_mirror_close(mirror);
-		vmirror_mirror_revive(mirror);
-	}
 	vmirror_pool_sweep();
+}
+
+/*
+ * The same, and sinks that were lost replaced. One that takes long, because its peer does not answer,
+ * is enough: others wait for the lock.
+ */
+static void
+tend(void)
+{
+	uint64_t start = vmirror_mirror_now_ns();
+	struct vmirror_mirror *mirror;
+
+	tidy();
+	if (!vmirror_shared.running || vmirror_shared.eal_gone)
+		return;
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+		if (vmirror_mirror_now_ns() - start < TEND_NS)
+			vmirror_mirror_revive(mirror);
 }
 
 /* Take the control lock, if there is an engine to control. */
@@ -41,7 +60,7 @@ enter(struct vmirror_error *err)
 {
 	pthread_mutex_lock(&vmirror_shared.control);
 	if (vmirror_shared.running && !vmirror_shared.eal_gone) {
-		tend();
+		tidy();
 		return 0;
 	}
 	pthread_mutex_unlock(&vmirror_shared.control);
@@ -126,7 +145,7 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 	struct vmirror_mirror *mirror;
 
 	pthread_mutex_lock(&vmirror_shared.control);
-	tend();
+	tidy();
 	mirror = find(name, err);
 	if (mirror != NULL) {
 		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
@@ -144,7 +163,7 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err)
 	struct vmirror_mirror *mirror;
 
 	pthread_mutex_lock(&vmirror_shared.control);
-	tend();
+	tidy();
 	mirror = find(name, err);
 	if (mirror != NULL) {
 		pthread_mutex_lock(&vmirror_shared.hooks);

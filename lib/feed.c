@@ -177,6 +177,7 @@ vmirror_mirror_tell_reason(struct vmirror_mirror *mirror)
 	vmirror_shared_notify(VMIRROR_WARNING, "mirror '%s': %s", mirror->spec.name,
 			      mirror->reason);
 	mirror->untold = false;
+	mirror->told = true;
 	mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
 }
 
@@ -214,6 +215,11 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
 		tell_ailment(mirror, reason);
 		break;
 	case VMIRROR_SINK_WELL:
+		if (mirror->told)
+			vmirror_shared_notify(VMIRROR_INFO, "mirror '%s' is well again",
+					      mirror->spec.name);
+		mirror->told = false;
+		mirror->untold = false;
 		vmirror_mirror_set_reason(mirror, "");
 		break;
 	case VMIRROR_SINK_UNSEEN:
@@ -299,6 +305,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	struct vmirror_sink_plan plan;
 	struct vmirror_error err;
 	uint64_t now = vmirror_mirror_now_ns();
+	uint64_t took;
 
 	if (!mirror->lost || mirror->over || mirror->sink_gone || now < mirror->next_try_ns)
 		return;
@@ -312,8 +319,12 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	    strcmp(plan.resource, mirror->sink_plan.resource) != 0)
 		return;
 	mirror->sink_plan = plan;
-	if (!may_send(mirror) || vmirror_mirror_plug_sink(mirror, &err) != 0)
+	if (!may_send(mirror) || vmirror_mirror_plug_sink(mirror, &err) != 0) {
+		/* A peer that does not answer takes seconds, under the lock: others get more. */
+		took = vmirror_mirror_now_ns() - now;
+		mirror->next_try_ns = now + took + RTE_MAX(REVIVE_INTERVAL_NS, 10 * took);
 		return;
+	}
 	mirror->lost = false;
 	mirror->revived_ns = now;
 	vmirror_mirror_set_reason(mirror, "");
@@ -322,6 +333,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 		vmirror_shared_notify(VMIRROR_INFO, "mirror '%s': %.200s is back",
 				      mirror->spec.name, plan.resource);
 	mirror->untold = false;
+	mirror->told = false;
 }
 
 uint64_t

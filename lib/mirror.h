@@ -85,6 +85,7 @@ struct vmirror_mirror {
 	bool ailed;                              /**< at the last look */
 	bool over;                               /**< stopped */
 	uint64_t next_notice_ns;                 /**< before then no ailment is told */
+	bool told;                               /**< what ails it was, and not that it is well */
 	bool untold;                             /**< the reason is one that was not told yet */
 	unsigned int sync_errors;                /**< so that an error which repeats is told once */
 };

@@ -325,8 +325,9 @@ start(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs, struct 
 	return 0;
 
 fail:
-	return vmirror_error_set(err, ret, "sink: could not %s vdev '%s': %s", step, sink->vdev,
-				 strerror(-ret));
+	vmirror_error_set(err, ret, "sink: could not %s vdev '%s': %s", step, sink->vdev,
+			  strerror(-ret));
+	return sink->ops->explain != NULL ? sink->ops->explain(sink, ret, err) : ret;
 }
 
 static void

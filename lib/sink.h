@@ -129,7 +129,7 @@ struct vmirror_sink_ops {
 	int (*open)(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *devargs,
 		    size_t size, struct vmirror_error *err);
 
-	/** The vdev could not be plugged: say why, if there is more to say. @return the error */
+	/** The vdev could not be plugged or started: say why, if more can be said. @return the error */
 	int (*explain)(struct vmirror_sink *sink, int error, struct vmirror_error *err);
 
 	int (*setup)(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
