@@ -326,6 +326,8 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 		return;
 	}
 	mirror->lost = false;
+	if (now - mirror->revived_ns > NOTICE_INTERVAL_NS)
+		mirror->next_notice_ns = 0;
 	mirror->revived_ns = now;
 	vmirror_mirror_set_reason(mirror, "");
 	vmirror_inline_open_gate(&mirror->path);
