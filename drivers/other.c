@@ -31,6 +31,7 @@ static const struct {
 	{"net_bonding", "it would take ports of the process for its own"},
 	{"net_failsafe", "it would take ports of the process for its own, and can run commands"},
 	{"net_vdev_netvsc", "it would take interfaces of the machine for its own"},
+	{"net_ionic", "it is a NIC's, and ends the process where that NIC is not"},
 	{"net_softnic", "packets would wait in it for a pipeline, which nobody runs"},
 	{"net_tun", "it takes IP packets, and a mirror has frames; net_tap takes those"},
 };
