@@ -59,7 +59,7 @@ world_sweep() {
 	local dir
 	for dir in "${TMPDIR:-/tmp}"/vmirror-run.??????; do
 		if [ -e "$dir/lock" ] && flock -n "$dir/lock" true; then
-			world_remove "$dir"
+			world_remove "$dir" || true
 		fi
 	done
 }
@@ -71,7 +71,11 @@ world_remove() {
 			umount -l "$point" || true
 		fi
 	done </proc/mounts
-	rm -rf --one-file-system "$1"
+	# A process that is dying may still make a file there.
+	rm -rf --one-file-system "$1" 2>/dev/null || {
+		sleep 0.5
+		rm -rf --one-file-system "$1"
+	}
 }
 
 # A minimal root has no /dev/net/tun.
