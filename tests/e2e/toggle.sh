@@ -49,8 +49,8 @@ finished() {
 wait_for 120 finished || fail "the download does not end"
 expect "curl is content" wait "$curl"
 expect "100 MB arrived as they were sent" cmp "$T/download" "$T/www/file"
-expect "thousands of packets were mirrored" test \
-	"$(sed 's/.*, \([0-9]*\) packets.*/\1/' "$T/out")" -gt 1000
+expect "hundreds of packets were mirrored" test \
+	"$(sed 's/.*, \([0-9]*\) packets.*/\1/' "$T/out")" -gt 200
 
 kill -TERM "$vm"
 end_vmirror 20
