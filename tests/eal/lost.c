@@ -141,11 +141,11 @@ lose(void)
 	host_wait(says("is lost"));
 }
 
-/* What is lost is ended, and replaced if that can be. */
+/* What is lost is ended, and replaced if that can be: however long the last try took. */
 static void
 tend_later(void)
 {
-	passed_ns += SEC_NS;
+	passed_ns += 1000 * SEC_NS;
 	vmirror_engine_tend();
 }
 
