@@ -4,9 +4,10 @@
  * The sink net_memif: packets for another process, a VPP or another DPDK program, through memory
  * that the two share. They meet at a socket on which the server listens.
  *
- * The PMD connects once, when it is started: the server must be there, and when it has gone, the sink
- * is made anew. Where its probe fails it leaves its port behind, so what can be wrong is looked for
- * here.
+ * The PMD connects once, when it is started, and to us: the relay stands between it and the server.
+ * The server must be there, and when it has gone, or sends us away as it does until its own port is
+ * started, the sink is made anew. Where the PMD's probe fails it leaves its port behind, so what can be
+ * wrong is looked for here.
  * [drivers/net/memif, 22.11 to 25.11: rte_pmd_memif_probe(), memif_create(), memif_connect_client()]
  */
 
@@ -18,9 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
-#include <rte_ethdev.h>
-
+#include "drivers/memif_relay.h"
 #include "drivers/other.h"
 
 /* ETH_MEMIF_DEFAULT_SOCKET_FILENAME */
@@ -29,16 +28,9 @@
 /* Of the size of a ring its binary logarithm. [ETH_MEMIF_MAX_LOG2_RING_SIZE] */
 #define MAX_RSIZE 14
 
-/*
- * How long a server may take. It listens before its own port is started, and sends those away who
- * come too early.
- */
-#define PATIENCE_S 2
-
 struct memif_sink {
 	struct vmirror_other other;
-	bool was_up;
-	uint64_t opened; /* rte_get_timer_cycles() */
+	struct vmirror_memif_relay relay;
 };
 
 /* Where the server listens. */
@@ -197,53 +189,87 @@ memif_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan
 		address.path, address.is_abstract ? " (abstract)" : "", strerror(-ret));
 }
 
+/* Those of the spec, but of the relay's socket. */
+static int
+write_devargs(const struct vmirror_spec_sink *spec, const char *relay, char *devargs, size_t size,
+	      struct vmirror_error *err)
+{
+	struct vmirror_spec_sink kept = {.vdev = spec->vdev};
+	unsigned int i;
+	int ret;
+
+	kept.args = calloc(spec->n_args + 1, sizeof(*kept.args));
+	if (kept.args == NULL)
+		return vmirror_error_set(err, -ENOMEM, "sink net_memif: out of memory");
+	for (i = 0; i < spec->n_args; i++)
+		if (!is_one_of(spec->args[i].key, "socket", "socket-abstract"))
+			kept.args[kept.n_args++] = spec->args[i];
+	snprintf(devargs, size, "socket=%s,socket-abstract=yes", relay);
+	ret = vmirror_sink_devargs(&kept, devargs, size, err);
+	free(kept.args);
+	return ret;
+}
+
 static int
 memif_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *devargs,
 	   size_t size, struct vmirror_error *err)
 {
-	struct memif_sink *memif;
+	struct memif_sink *memif = calloc(1, sizeof(*memif));
+	struct address address;
 	int ret;
 
-	ret = vmirror_sink_devargs(spec, devargs, size, err);
-	if (ret != 0)
-		return ret;
-	memif = calloc(1, sizeof(*memif));
 	if (memif == NULL)
 		return vmirror_error_set(err, -ENOMEM, "sink net_memif: out of memory");
-	memif->opened = rte_get_timer_cycles();
+	ret = read_address(spec, &address, err);
+	if (ret != 0)
+		goto free_sink;
+	ret = vmirror_memif_relay_init(&memif->relay, address.path, address.is_abstract);
+	if (ret != 0) {
+		vmirror_error_set(err, ret, "sink net_memif: socket: %s", strerror(-ret));
+		goto free_sink;
+	}
+	ret = write_devargs(spec, memif->relay.name, devargs, size, err);
+	if (ret != 0)
+		goto fini_relay;
 	sink->priv = memif;
 	return 0;
+
+fini_relay:
+	vmirror_memif_relay_fini(&memif->relay);
+free_sink:
+	free(memif);
+	return ret;
 }
 
-/* "": the link is up, or may come up yet. */
-static const char *
-why_lost(struct memif_sink *memif, uint16_t port_id)
+/* One that could not connect is LOST at the first look. */
+static void
+memif_started(struct vmirror_sink *sink)
 {
-	struct rte_eth_link link;
+	struct memif_sink *memif = sink->priv;
 
-	if (rte_eth_link_get_nowait(port_id, &link) != 0)
-		return "";
-	if (link.link_status == RTE_ETH_LINK_UP) {
-		memif->was_up = true;
-		return "";
-	}
-	if (memif->was_up)
-		return "its server has gone; the mirror waits for it";
-	if (rte_get_timer_cycles() - memif->opened > PATIENCE_S * rte_get_timer_hz())
-		return "its server does not want it; the mirror tries again";
-	return "";
+	vmirror_memif_relay_connect(&memif->relay);
 }
 
 static enum vmirror_sink_health
 memif_health(struct vmirror_sink *sink, const struct vmirror_sink_progress *progress,
 	     char reason[VMIRROR_SINK_REASON_SIZE])
 {
-	const char *why = why_lost(sink->priv, sink->port_id);
+	struct memif_sink *memif = sink->priv;
 
-	if (*why == '\0')
+	if (vmirror_memif_relay_is_up(&memif->relay))
 		return vmirror_other_health(sink, progress, reason);
-	snprintf(reason, VMIRROR_SINK_REASON_SIZE, "vdev %s: %s", sink->vdev, why);
+	snprintf(reason, VMIRROR_SINK_REASON_SIZE, "vdev %s: %s; the mirror waits for it",
+		 sink->vdev, memif->relay.why);
 	return VMIRROR_SINK_LOST;
+}
+
+static void
+memif_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
+{
+	struct memif_sink *memif = sink->priv;
+
+	vmirror_memif_relay_fini(&memif->relay);
+	vmirror_other_close(sink, end);
 }
 
 static const char *const memif_keys[] = {
@@ -265,7 +291,8 @@ const struct vmirror_sink_ops vmirror_sink_net_memif = {
 	.holds = true,
 	.check = memif_check,
 	.open = memif_open,
+	.started = memif_started,
 	.health = memif_health,
 	.drain = vmirror_other_drain,
-	.close = vmirror_other_close,
+	.close = memif_close,
 };

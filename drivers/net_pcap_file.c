@@ -38,6 +38,7 @@
 
 struct pcap_sink {
 	int fd;
+	int shown_fd; /* the number that the PMD was shown; -1: it is fd */
 	bool created; /* by us, and not there before */
 	bool regular; /* has a size to compare */
 	bool short_write;
@@ -192,14 +193,16 @@ discard(struct pcap_sink *pcap)
 	    here.st_dev == there.st_dev && here.st_ino == there.st_ino)
 		unlink(pcap->path);
 	close(pcap->fd);
+	if (pcap->shown_fd >= 0)
+		close(pcap->shown_fd);
 	free(pcap);
 }
 
 /*
  * The file's name under /proc, for the PMD to open. By pid, and not "self": a secondary process
- * that probes the vdev too must find the same file. The pid is what /proc says it is, for it may
- * be mounted from another pid namespace; and what it leads to is compared with what was meant,
- * because the PMD truncates what it opens.
+ * probes the vdev too, and would find a file of its own there. The pid is what /proc says it is, for
+ * it may be mounted from another pid namespace; and what it leads to is compared with what was
+ * meant, because the PMD truncates what it opens.
  */
 static int
 name_for_pmd(const struct pcap_sink *pcap, char *devargs, size_t size, struct vmirror_error *err)
@@ -231,6 +234,7 @@ pcap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char 
 
 	if (pcap == NULL)
 		return vmirror_error_set(err, -ENOMEM, "sink net_pcap: out of memory");
+	pcap->shown_fd = -1;
 	snprintf(pcap->path, sizeof(pcap->path), "%s", tx_pcap(spec));
 	ret = open_file(pcap, err);
 	if (ret != 0) {
@@ -246,6 +250,33 @@ pcap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char 
 	sink->limits.max_chain = PMD_MAX_CHAIN;
 	sink->priv = pcap;
 	return 0;
+}
+
+/*
+ * The PMD has opened the file. From now on its name under /proc leads to /dev/null: the PMD of a
+ * secondary process, dpdk-dumpcap say, opens it too, and truncates what it opens.
+ */
+static int
+pcap_setup(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
+	   struct vmirror_error *err)
+{
+	struct pcap_sink *pcap = sink->priv;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int own = fcntl(pcap->fd, F_DUPFD_CLOEXEC, 0);
+	int ret = 0;
+
+	if (null < 0 || own < 0 || dup3(null, pcap->fd, O_CLOEXEC) < 0) {
+		ret = vmirror_error_set(err, -errno, "sink net_pcap: /dev/null: %s",
+					strerror(errno));
+		if (own >= 0)
+			close(own);
+	} else {
+		pcap->shown_fd = pcap->fd;
+		pcap->fd = own;
+	}
+	if (null >= 0)
+		close(null);
+	return ret;
 }
 
 static const char *
@@ -341,6 +372,7 @@ const struct vmirror_sink_ops vmirror_sink_net_pcap_file = {
 	.keys = vmirror_net_pcap_keys,
 	.check = pcap_check,
 	.open = pcap_open,
+	.setup = pcap_setup,
 	.health = pcap_health,
 	.close = pcap_close,
 };

@@ -20,12 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "drivers/interrupts.h"
 #include "drivers/vhost_memory.h"
 #include "drivers/vhost_socket.h"
 #include "drivers/vhost_spec.h"
@@ -63,30 +63,6 @@ pmd_end(const struct vhost_sink *vhost)
 {
 	return vhost->kind == VMIRROR_VHOST_SERVER ? VMIRROR_VHOST_ACCEPTED
 						   : VMIRROR_VHOST_CONNECTED;
-}
-
-static void
-note(void *done)
-{
-	__atomic_store_n((bool *)done, true, __ATOMIC_RELEASE);
-}
-
-/*
- * Where a peer goes while the vdev is being started, or is looked for through the PMD, that leaves
- * work to EAL's interrupt thread, which must not find the vdev gone. An alarm of our own runs there
- * after all that was due before.
- */
-static void
-settle_interrupt_thread(void)
-{
-	bool done = false;
-	unsigned int ms;
-
-	if (rte_eal_alarm_set(1, note, &done) != 0)
-		return;
-	for (ms = 0; ms < 1000 && !__atomic_load_n(&done, __ATOMIC_ACQUIRE); ms++)
-		rte_delay_us_sleep(1000);
-	rte_eal_alarm_cancel(note, &done);
 }
 
 static int
@@ -321,7 +297,8 @@ vhost_drain(struct vmirror_sink *sink, struct rte_mempool *pool)
 static void
 vhost_reclaim(struct vmirror_sink *sink)
 {
-	settle_interrupt_thread();
+	/* A peer that went while the vdev was started or looked at leaves work there. */
+	vmirror_interrupts_settle();
 }
 
 static void

@@ -29,6 +29,8 @@ start_huge -l "$core" --vdev net_tap0,iface=cable0 --vdev net_tap1,iface=cable1 
 host_plug a cable0 192.0.2.1/24
 host_plug b cable1 192.0.2.2/24
 
+# What is in the file must still be there when another process has probed the sink's vdev.
+pings 50
 spawn "$T/dumpcap.out" "$T/dumpcap.err" dpdk-dumpcap -i net_tap0 -w "$T/dumpcap.pcapng"
 dumpcap=$child
 wait_for 20 capturing || {

@@ -440,6 +440,37 @@ test_memif(void **state)
 	host_assert_footprint(&before);
 }
 
+/* What the PMD does when its server goes it does on EAL's interrupt thread: it must not hear of it. */
+static void
+test_memif_dies(void **state)
+{
+	struct rte_eth_link link;
+	uint16_t port_id;
+
+	host_wait(peer_listens());
+	host_mirror(RING "sink=[net_memif,socket=%s]", peer.socket);
+	host_wait(arrives());
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_memif_m", &port_id), 0);
+	kill(peer.pid, SIGKILL);
+	host_wait(host_noticed("its server has gone"));
+	assert_int_equal(rte_eth_link_get_nowait(port_id, &link), 0);
+	assert_int_equal(link.link_status, RTE_ETH_LINK_UP);
+	host_wait(arrives());
+	host_remove("m");
+}
+
+/* One whose server does not want it says so, in the server's words, and does no harm. */
+static void
+test_memif_unwanted(void **state)
+{
+	host_wait(peer_listens());
+	host_mirror(RING "sink=[net_memif,socket=%s,id=7]", peer.socket);
+	host_wait(host_noticed("its server does not want it: ID not found"));
+	pass(0, 40);
+	host_wait(host_stats("m").total.sink_rejected >= 40);
+	host_remove("m");
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, host_test_begin, host_test_end)
 
 int
@@ -456,6 +487,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_every_driver),
 		cmocka_unit_test(test_vhost),
 		cmocka_unit_test(test_memif),
+		cmocka_unit_test(test_memif_dies),
+		cmocka_unit_test(test_memif_unwanted),
 	};
 	int failed;
 
