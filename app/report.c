@@ -73,47 +73,15 @@ print_port(FILE *out, const struct report *report, const struct port *port)
 }
 
 static void
-print_quoted(FILE *out, const char *text)
-{
-	putc('"', out);
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			putc('\\', out);
-		putc(*text, out);
-	}
-	putc('"', out);
-}
-
-static void
 print_mirror(FILE *out, const char *name)
 {
-	static const char *const states[] = {
-		[VMIRROR_ATTACHED] = "attached",
-		[VMIRROR_DETACHED] = "detached",
-		[VMIRROR_ENDED] = "ended",
-		[VMIRROR_FAILED] = "failed",
-	};
 	struct vmirror_stats stats = {.size = sizeof(stats)};
-	const struct vmirror_counters *c = &stats.total;
+	char text[1024];
 
 	if (vmirror_mirror_stats(name, &stats, NULL) < 0)
 		return;
-	fprintf(out,
-		"mirror %s: seen=%" PRIu64 " filtered=%" PRIu64 " sampled_out=%" PRIu64
-		" captured=%" PRIu64 " no_room=%" PRIu64 " delivered=%" PRIu64
-		" sink_rejected=%" PRIu64 " write_error=%" PRIu64 " overwritten=%" PRIu64
-		" unknown=%" PRIu64 " in_flight=%" PRIu64 " truncated=%" PRIu64
-		" tso_pending=%" PRIu64 " csum_pending=%" PRIu64 " lro_merged=%" PRIu64
-		" port_imissed=%" PRIu64 " state=%s",
-		name, c->seen, c->filtered, c->sampled_out, c->captured, c->no_room, c->delivered,
-		c->sink_rejected, c->write_error, c->overwritten, c->unknown, c->in_flight,
-		c->truncated, c->tso_pending, c->csum_pending, c->lro_merged, stats.port_imissed,
-		states[stats.state]);
-	if (stats.reason[0] != '\0') {
-		fprintf(out, " reason=");
-		print_quoted(out, stats.reason);
-	}
-	putc('\n', out);
+	vmirror_stats_build(&stats, text, sizeof(text));
+	fprintf(out, "mirror %s: %s\n", name, text);
 }
 
 static void

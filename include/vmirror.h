@@ -54,6 +54,13 @@ struct vmirror_engine_opts {
 	 */
 	void (*notify)(void *arg, enum vmirror_level level, const char *text);
 	void *notify_arg; /**< passed to notify */
+	/**
+	 * Not 0: the host knows nothing of vmirror, as with a plugin. A spec may name ports that are
+	 * not there; they are hooked when a port of that name comes. (Numbers are looked up at once
+	 * all the same: they say nothing of a port to come.) The functions here are called on a thread
+	 * beside the host's, so the drivers of its ports are asked only while the ports are started.
+	 */
+	int unaware_host;
 };
 
 /**
@@ -133,8 +140,10 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err);
  * devargs has no lock. Without it such a mirror stays as it is, its packets counted as
  * sink_rejected. A peer that is there and does not answer may block a call for some seconds; the next
  * tries are then made the more rarely.
+ *
+ * @return 0; -EPERM when no engine runs, or EAL has been cleaned up: there is nothing more to tend
  */
-VMIRROR_API void
+VMIRROR_API int
 vmirror_engine_tend(void);
 
 /** What a mirror would do, from vmirror_mirror_check(). */
@@ -193,6 +202,12 @@ struct vmirror_counters {
 	uint64_t
 		csum_pending; /**< tx: the port is to fill in a checksum. RTE_MBUF_F_RX_*_CKSUM_NONE */
 	uint64_t lro_merged; /**< rx: the port made it of several. RTE_MBUF_F_RX_LRO */
+	/**
+	 * tx, of those seen: in a burst that looks like the rest of the one before, as a host offers
+	 * it again whose driver took a part. Whoever sends one mbuf twice in a row, with the same
+	 * bytes in front, looks alike; no packet is left out for it.
+	 */
+	uint64_t tx_repeats;
 };
 
 enum vmirror_state {
@@ -211,10 +226,22 @@ struct vmirror_stats {
 	size_t size; /**< sizeof(struct vmirror_stats) */
 	char name[VMIRROR_NAME_SIZE];
 	enum vmirror_state state;
-	char reason[256];      /**< why it ended or failed, or what ails it; else empty */
-	unsigned int hooks;    /**< queues times directions hooked now */
+	char reason[256]; /**< why it ended or failed, or what ails it; else empty */
+	/**
+	 * Queues times directions hooked now. A queue that its port gave up keeps its hook: back
+	 * again, it is seen from its first packet on.
+	 */
+	unsigned int hooks;
 	uint64_t port_imissed; /**< what the source ports' own counters say the NIC dropped since
 			            the mirror was added; no callback saw those packets */
+	/**
+	 * A tx hook sees what is offered to a driver, also what that then refuses. So the two stand
+	 * side by side: what the hooks saw, and what the ports' own counters (opackets) say they sent,
+	 * from the same moment on, while they were hooked. The difference was refused, or is in the
+	 * driver's hands just now. 0 both: nothing was sent, or the mirror shows no tx or not all queues.
+	 */
+	uint64_t tx_seen;
+	uint64_t tx_sent;
 	struct vmirror_counters total;
 };
 
@@ -233,6 +260,16 @@ struct vmirror_queue_stats {
  */
 VMIRROR_API int
 vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirror_error *err);
+
+/**
+ * Write statistics as text: "seen=12 … state=attached", and reason="…" when there is one. Keys may be
+ * added, but none changes its name. Pure.
+ *
+ * @param buf, size  where to; terminated unless size is 0
+ * @return           length of the whole text as snprintf() counts it
+ */
+VMIRROR_API int
+vmirror_stats_build(const struct vmirror_stats *stats, char *buf, size_t size);
 
 /**
  * Read a mirror's statistics per queue, of every queue that it was ever hooked to.

@@ -49,9 +49,11 @@ tend(void)
 	tidy();
 	if (!vmirror_shared.running || vmirror_shared.eal_gone)
 		return;
-	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
+		vmirror_mirror_read_ports(mirror);
 		if (vmirror_mirror_now_ns() - start < TEND_NS)
 			vmirror_mirror_revive(mirror);
+	}
 }
 
 /* Take the control lock, if there is an engine to control. */
@@ -103,12 +105,16 @@ list_remove(struct vmirror_mirror *mirror)
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
-void
+int
 vmirror_engine_tend(void)
 {
+	int ret;
+
 	pthread_mutex_lock(&vmirror_shared.control);
 	tend();
+	ret = vmirror_shared.running && !vmirror_shared.eal_gone ? 0 : -EPERM;
 	leave();
+	return ret;
 }
 
 int
@@ -130,6 +136,7 @@ vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirro
 		vmirror_mirror_destroy(mirror);
 		goto leave;
 	}
+	vmirror_mirror_read_ports(mirror);
 	if (name != NULL)
 		snprintf(name, VMIRROR_NAME_SIZE, "%s", mirror->spec.name);
 	vmirror_engine_wake();
@@ -166,6 +173,7 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err)
 	tidy();
 	mirror = find(name, err);
 	if (mirror != NULL) {
+		vmirror_mirror_read_ports(mirror);
 		pthread_mutex_lock(&vmirror_shared.hooks);
 		vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
 		if (mirror->state == VMIRROR_ATTACHED)
@@ -193,8 +201,10 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err)
 					mirror->reason);
 	else
 		ret = vmirror_mirror_hook(mirror, err);
-	if (ret == 0)
+	if (ret == 0) {
 		vmirror_mirror_unsettle_sink(mirror);
+		vmirror_mirror_read_ports(mirror);
+	}
 	/* A stopped one keeps its word on how it ended. */
 	if (ret == 0)
 		mirror->state = VMIRROR_ATTACHED;
@@ -266,10 +276,12 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 	*stats = (struct vmirror_stats){.size = stats->size, .state = mirror->state};
 	memcpy(stats->name, mirror->spec.name, sizeof(stats->name));
 	memcpy(stats->reason, mirror->reason, sizeof(stats->reason));
-	if (!vmirror_shared.eal_gone)
-		vmirror_mirror_read_imissed(mirror);
-	TAILQ_FOREACH (source, &mirror->sources, next)
+	vmirror_mirror_read_ports(mirror);
+	TAILQ_FOREACH (source, &mirror->sources, next) {
 		stats->port_imissed += source->imissed;
+		stats->tx_seen += source->tx.seen;
+		stats->tx_sent += source->tx.sent;
+	}
 
 	held = vmirror_mirror_held(mirror);
 	pthread_mutex_lock(&vmirror_shared.hooks);

@@ -18,6 +18,9 @@
 #include "lib/shared.h"
 #include "lib/vdev.h"
 
+/* What drivers that know of jumbo frames take at least. */
+#define JUMBO_MTU 9216
+
 static struct vmirror_source *
 source_find(const struct vmirror_mirror *mirror, const char *name)
 {
@@ -50,7 +53,7 @@ read_imissed(const char *name)
 	struct rte_eth_stats stats;
 	uint16_t port_id;
 
-	if (rte_eth_dev_get_port_by_name(name, &port_id) != 0 ||
+	if (rte_eth_dev_get_port_by_name(name, &port_id) != 0 || !vmirror_port_may_ask(port_id) ||
 	    rte_eth_stats_get(port_id, &stats) != 0)
 		return 0;
 	return stats.imissed;
@@ -118,6 +121,19 @@ check_queues(const struct vmirror_spec *spec, const char *name, struct vmirror_e
 				 vmirror_port_queues(port_id, true));
 }
 
+/* A name may be that of a port to come, where the host wants it so; a number says nothing. */
+static int
+find_port(const char *word, char name[RTE_ETH_NAME_MAX_LEN], struct vmirror_error *err)
+{
+	int ret = vmirror_port_find(word, name, err);
+
+	if (ret != -ENODEV || !vmirror_shared.unaware_host ||
+	    word[strspn(word, "0123456789")] == '\0' || strlen(word) >= RTE_ETH_NAME_MAX_LEN)
+		return ret;
+	strcpy(name, word);
+	return 0;
+}
+
 int
 vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
@@ -138,7 +154,7 @@ vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error 
 				err, -EINVAL,
 				"port '%s' is the sink of a mirror; a sink is no source",
 				spec->ports[i]);
-		ret = vmirror_port_find(spec->ports[i], name, err);
+		ret = find_port(spec->ports[i], name, err);
 		if (ret != 0)
 			return ret;
 		if (source_find(mirror, name) != NULL)
@@ -157,7 +173,8 @@ uint16_t
 vmirror_mirror_source_mtu(const struct vmirror_mirror *mirror)
 {
 	const struct vmirror_source *source;
-	uint16_t largest = RTE_ETHER_MTU;
+	/* A port to come may be of any size. */
+	uint16_t largest = vmirror_shared.unaware_host ? JUMBO_MTU : RTE_ETHER_MTU;
 	uint16_t port_id, mtu;
 
 	pthread_mutex_lock(&vmirror_shared.hooks);
@@ -192,8 +209,50 @@ vmirror_mirror_sync(struct vmirror_mirror *mirror)
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
+/* @return whether there are hooks on the port's tx; seen is what all that ever were have seen */
+static bool
+read_tx_seen(const struct vmirror_mirror *mirror, const char *port, uint64_t *seen)
+{
+	const struct vmirror_record *record;
+	struct vmirror_tally tally;
+	bool hooked = false;
+
+	*seen = 0;
+	TAILQ_FOREACH (record, &mirror->records, next) {
+		if (!record->is_tx || strcmp(record->port, port) != 0)
+			continue;
+		vmirror_tally_read(&record->tally, &tally);
+		*seen += tally.seen;
+		hooked |= record->hooked;
+	}
+	return hooked;
+}
+
+/*
+ * What passed since the last look. Where there was none since the port was hooked, the next one
+ * begins here. The port was asked first: what it has sent was seen.
+ */
+static void
+account_tx(const struct vmirror_mirror *mirror, struct vmirror_source *source, uint64_t opackets)
+{
+	struct vmirror_tx now = {.sent = opackets};
+	bool hooked = read_tx_seen(mirror, source->name, &now.seen);
+
+	/* At the end of its count the hooks see nothing more, until they are taken off. */
+	if (mirror->spec.n_queues != 0 || !hooked ||
+	    __atomic_load_n(&mirror->path.gate, __ATOMIC_RELAXED) == VMIRROR_GATE_ENDED)
+		return;
+	/* Somebody may have reset the port's counters. */
+	if (source->tx_looked && opackets >= source->tx_last.sent) {
+		source->tx.seen += now.seen - source->tx_last.seen;
+		source->tx.sent += now.sent - source->tx_last.sent;
+	}
+	source->tx_last = now;
+	source->tx_looked = true;
+}
+
 void
-vmirror_mirror_read_imissed(struct vmirror_mirror *mirror)
+vmirror_mirror_read_ports(struct vmirror_mirror *mirror)
 {
 	struct vmirror_source *source;
 	struct rte_eth_stats stats;
@@ -201,13 +260,14 @@ vmirror_mirror_read_imissed(struct vmirror_mirror *mirror)
 
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (source, &mirror->sources, next) {
-		if (!vmirror_port_present(source->name, &port_id) ||
-		    rte_eth_stats_get(port_id, &stats) != 0)
+		if (vmirror_shared.eal_gone || !vmirror_port_present(source->name, &port_id) ||
+		    !vmirror_port_may_ask(port_id) || rte_eth_stats_get(port_id, &stats) != 0)
 			continue;
 		/* Somebody reset the port's counters, or it came back with new ones. */
 		if (stats.imissed < source->imissed_base)
 			source->imissed_base = 0;
 		source->imissed = stats.imissed - source->imissed_base;
+		account_tx(mirror, source, stats.opackets);
 	}
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
@@ -327,7 +387,10 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	else
 		vmirror_dispatch_abort(&change);
 	TAILQ_FOREACH (record, &mirror->records, next) {
-		record->hooked |= record->pending && ret == 0;
+		if (record->pending && ret == 0) {
+			record->hooked = true;
+			source_find(mirror, record->port)->tx_looked &= !record->is_tx;
+		}
 		record->pending = false;
 	}
 	pthread_mutex_unlock(&vmirror_shared.hooks);

@@ -7,8 +7,20 @@
 #include <pthread.h>
 
 #include <rte_lcore.h>
+#include <rte_telemetry.h>
 #include <rte_thread.h>
 #include <rte_version.h>
+
+/* Renamed in 23.03, and the old name deprecated since. */
+static inline void
+vmirror_tel_add_u64(struct rte_tel_data *d, const char *name, uint64_t value)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+	rte_tel_data_add_dict_uint(d, name, value);
+#else
+	rte_tel_data_add_dict_u64(d, name, value);
+#endif
+}
 
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 7, 0, 0)
 

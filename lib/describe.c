@@ -68,11 +68,15 @@ vmirror_mirror_describe(struct vmirror_mirror *mirror, char *buf, size_t size)
 	const struct vmirror_spec *spec = &mirror->spec;
 	struct text t = {.buf = buf, .size = size};
 	const struct vmirror_source *source;
+	uint16_t port_id;
 
 	append(&t, "%s of %s", dirs[spec->dir], spec->all_ports ? "all ports:" : "port");
 	TAILQ_FOREACH (source, &mirror->sources, next)
-		append(&t, "%s %s", source == TAILQ_FIRST(&mirror->sources) ? "" : ",",
-		       source->name);
+		append(&t, "%s %s%s", source == TAILQ_FIRST(&mirror->sources) ? "" : ",",
+		       source->name,
+		       rte_eth_dev_get_port_by_name(source->name, &port_id) == 0
+			       ? ""
+			       : " (not there yet)");
 	append_queues(&t, spec);
 	append_limits(&t, spec);
 	append(&t, " -> %s (vdev %s), mode=inline, %.1f MB of DPDK memory",

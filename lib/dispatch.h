@@ -58,6 +58,7 @@ struct vmirror_dispatcher {
 	uint64_t seq;                        /* core writes, control reads; odd: core is inside */
 	bool shared;    /* several cores may enter at once: they take the lock */
 	bool installed; /* control side only: ethdev has the callback */
+	bool asked;     /* control side only: shared is the port's own word */
 	pthread_spinlock_t lock;
 } __attribute__((aligned(64)));
 

@@ -31,6 +31,7 @@
 #include "lib/pool.h"
 #include "lib/port.h"
 #include "lib/shared.h"
+#include "lib/telemetry.h"
 #include "lib/vdev.h"
 
 #define SENTINEL_NAME "net_null_vmirror_sentinel"
@@ -94,7 +95,7 @@ on_destroy(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		if (mirror->sink != NULL && mirror->sink->port_id == port_id) {
 			vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
-			mirror->sink_gone = true;
+			__atomic_store_n(&mirror->sink_gone, true, __ATOMIC_RELAXED);
 		} else {
 			vmirror_mirror_unhook(mirror, port_id);
 		}
@@ -294,6 +295,8 @@ vmirror_engine_init(const struct vmirror_engine_opts *opts, struct vmirror_error
 	vmirror_shared_init(opts);
 	ret = start_engine(err);
 	vmirror_shared.running = ret == 0;
+	if (ret == 0)
+		vmirror_telemetry_init();
 
 unlock:
 	pthread_mutex_unlock(&vmirror_shared.control);

@@ -307,7 +307,8 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	uint64_t now = vmirror_mirror_now_ns();
 	uint64_t took;
 
-	if (!mirror->lost || mirror->over || mirror->sink_gone || now < mirror->next_try_ns)
+	if (!mirror->lost || mirror->over || now < mirror->next_try_ns ||
+	    __atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
 		return;
 	mirror->next_try_ns = now + REVIVE_INTERVAL_NS;
 	if (mirror->sink != NULL)

@@ -50,12 +50,20 @@ struct vmirror_inline {
 	struct vmirror_sink_progress fed; /**< written under the lock, read by control */
 };
 
+/** The end of a burst, by which its repetition is known. */
+struct vmirror_inline_tail {
+	const struct rte_mbuf *pkt;
+	uint64_t print;  /**< of its length and first bytes */
+	uint16_t n_pkts; /**< of the burst */
+};
+
 /** One hook: this mirror on one queue of one port in one direction. */
 struct vmirror_inline_hook {
 	struct vmirror_dispatch_hook hook;
 	struct vmirror_inline *path;
 	struct vmirror_tally *tally;
 	bool is_tx;
+	struct vmirror_inline_tail tail; /**< tx: of the last burst; the core's */
 };
 
 void

@@ -49,12 +49,21 @@ struct vmirror_record {
 
 TAILQ_HEAD(vmirror_record_list, vmirror_record);
 
+/** What tx hooks saw, and what the port says it sent. */
+struct vmirror_tx {
+	uint64_t seen;
+	uint64_t sent;
+};
+
 /** A port that the mirror was asked to show. */
 struct vmirror_source {
 	TAILQ_ENTRY(vmirror_source) next;
 	char name[RTE_ETH_NAME_MAX_LEN];
-	uint64_t imissed_base; /**< the port's own counter when it was first seen */
-	uint64_t imissed;      /**< since then */
+	uint64_t imissed_base;     /**< the port's own counter when it was first seen */
+	uint64_t imissed;          /**< since then */
+	struct vmirror_tx tx;      /**< while it was hooked, as far as both were looked at */
+	struct vmirror_tx tx_last; /**< both counters at the last look */
+	bool tx_looked;            /**< there was one since it was hooked last; hook lock */
 };
 
 TAILQ_HEAD(vmirror_source_list, vmirror_source);
@@ -74,11 +83,11 @@ struct vmirror_mirror {
 	struct vmirror_inline path;
 	struct vmirror_sink_plan sink_plan;
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
-	bool sink_gone;            /**< somebody else removed the vdev; hook lock */
-	bool lost;                 /**< the sink was, and may get a successor */
-	bool settled;              /**< what the sink's driver holds counts as unsent */
-	uint64_t next_try_ns;      /**< before then none is tried */
-	uint64_t revived_ns;       /**< when it got one last */
+	bool sink_gone; /**< somebody else removed the vdev; set under the hook lock, atomic */
+	bool lost;      /**< the sink was, and may get a successor */
+	bool settled;   /**< what the sink's driver holds counts as unsent */
+	uint64_t next_try_ns;                    /**< before then none is tried */
+	uint64_t revived_ns;                     /**< when it got one last */
 	struct vmirror_sink_progress fed_before; /**< what the sinks before this one were fed */
 	uint64_t too_long;                       /**< as of the last look at the sink */
 	uint64_t too_long_well;                  /**< of these, such that came while it was well */
@@ -126,9 +135,9 @@ vmirror_mirror_source_on(const struct vmirror_mirror *mirror, unsigned int ifind
 void
 vmirror_mirror_sync(struct vmirror_mirror *mirror);
 
-/** Bring the sources' imissed up to date. attach.c */
+/** Read the sources' own counters, of those that may be asked. Not the control thread. attach.c */
 void
-vmirror_mirror_read_imissed(struct vmirror_mirror *mirror);
+vmirror_mirror_read_ports(struct vmirror_mirror *mirror);
 
 /** Free sources and records. attach.c */
 void

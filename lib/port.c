@@ -107,14 +107,57 @@ vmirror_port_present(const char *name, uint16_t *port_id)
 	       !vmirror_vdev_is_own(*port_id);
 }
 
+/* What ethdev calls for a port that is not started; a number without a port has it. */
+static eth_rx_burst_t
+idle_burst(void)
+{
+	static eth_rx_burst_t idle;
+	uint16_t port_id;
+
+	for (port_id = 0; idle == NULL && port_id < RTE_MAX_ETHPORTS; port_id++)
+		if (!rte_eth_dev_is_valid_port(port_id))
+			idle = rte_eth_fp_ops[port_id].rx_pkt_burst;
+	return idle;
+}
+
+bool
+vmirror_port_is_started(uint16_t port_id)
+{
+	return rte_eth_fp_ops[port_id].rx_pkt_burst != idle_burst();
+}
+
+/*
+ * What its driver says. Between EVENT_NEW and the end of its probe a port has no driver that could be
+ * asked (22.11: a NULL pointer), and while it is being closed the driver's data go. The host's own
+ * threads are never in between; others must keep to ports that are started: their probe is over, and
+ * they are stopped before they are closed.
+ */
+bool
+vmirror_port_may_ask(uint16_t port_id)
+{
+	return !vmirror_shared.unaware_host || vmirror_port_is_started(port_id);
+}
+
+/* The hook lock keeps a port from being released meanwhile. */
+static bool
+ask(uint16_t port_id, struct rte_eth_dev_info *info)
+{
+	bool told;
+
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	told = !going[port_id] && vmirror_port_may_ask(port_id) &&
+	       rte_eth_dev_info_get(port_id, info) == 0;
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+	return told;
+}
+
 unsigned int
 vmirror_port_ifindex(const char *name)
 {
 	struct rte_eth_dev_info info;
 	uint16_t port_id;
 
-	if (rte_eth_dev_get_port_by_name(name, &port_id) != 0 ||
-	    rte_eth_dev_info_get(port_id, &info) != 0)
+	if (rte_eth_dev_get_port_by_name(name, &port_id) != 0 || !ask(port_id, &info))
 		return 0;
 	return info.if_index;
 }
@@ -124,7 +167,7 @@ vmirror_port_queues(uint16_t port_id, bool is_tx)
 {
 	struct rte_eth_dev_info info;
 
-	if (rte_eth_dev_info_get(port_id, &info) != 0)
+	if (!ask(port_id, &info))
 		return 0;
 	return is_tx ? info.nb_tx_queues : info.nb_rx_queues;
 }
@@ -163,15 +206,20 @@ install(struct vmirror_dispatcher *d, uint16_t port_id, uint16_t queue, bool is_
 
 /*
  * Several cores may transmit on one queue where the port offers that and the host took it up. The
- * host may take it up later, unseen, so the offer is what counts.
+ * host may take it up later, unseen, so the offer is what counts. Until the port is started it is not
+ * asked, and taken for one that does. Any thread, the control thread foremost.
  */
-static bool
-is_shared(uint16_t port_id, bool is_tx)
+static void
+find_shared(struct vmirror_dispatcher *d, uint16_t port_id, bool is_tx)
 {
+	bool started = is_tx && vmirror_port_is_started(port_id);
 	struct rte_eth_dev_info info;
+	bool shared = is_tx;
 
-	return is_tx && rte_eth_dev_info_get(port_id, &info) == 0 &&
-	       (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MT_LOCKFREE) != 0;
+	if (started && rte_eth_dev_info_get(port_id, &info) == 0)
+		shared = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MT_LOCKFREE) != 0;
+	d->asked = started || !is_tx;
+	__atomic_store_n(&d->shared, shared, __ATOMIC_RELAXED);
 }
 
 int
@@ -193,8 +241,8 @@ vmirror_port_dispatcher(uint16_t port_id, uint16_t queue, bool is_tx, struct vmi
 			return ret;
 	}
 	/* The port behind the number may be another than the last time. Asked once, not at every tick. */
-	if ((*d)->hooks == NULL)
-		__atomic_store_n(&(*d)->shared, is_shared(port_id, is_tx), __ATOMIC_RELAXED);
+	if ((*d)->hooks == NULL || !(*d)->asked)
+		find_shared(*d, port_id, is_tx);
 	return 0;
 }
 

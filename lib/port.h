@@ -31,11 +31,22 @@ vmirror_port_find(const char *word, char name[RTE_ETH_NAME_MAX_LEN], struct vmir
 bool
 vmirror_port_present(const char *name, uint16_t *port_id);
 
-/** The kernel interface that a port sits on; 0: none. Asks the driver: a host's thread only. */
+/** Whether a port is started, told without its driver. Any thread. */
+bool
+vmirror_port_is_started(uint16_t port_id);
+
+/**
+ * Whether a port's driver may be asked: on a host's thread always, beside one while the port is
+ * started. Hook lock.
+ */
+bool
+vmirror_port_may_ask(uint16_t port_id);
+
+/** The kernel interface that a port sits on; 0: none, or not to be asked. */
 unsigned int
 vmirror_port_ifindex(const char *name);
 
-/** Queues that a port has in one direction now. Asks the driver: a host's thread only. */
+/** Queues that a port has in one direction now; 0 as well: not to be asked. */
 uint16_t
 vmirror_port_queues(uint16_t port_id, bool is_tx);
 

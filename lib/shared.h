@@ -30,7 +30,8 @@ struct vmirror_shared {
 	pthread_mutex_t control;
 	pthread_mutex_t hooks;
 	struct vmirror_mirror_list mirrors;
-	bool running;  /**< control lock */
+	bool running;      /**< control lock */
+	bool unaware_host; /**< as in the options; set before there are mirrors */
 	bool eal_gone; /**< rte_eal_cleanup() has begun: no DPDK call any more; both locks to set */
 };
 

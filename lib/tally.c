@@ -18,6 +18,7 @@ void
 vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst)
 {
 	add(&tally->seen, burst->seen);
+	add(&tally->repeats, burst->repeats);
 	add(&tally->filtered, burst->filtered);
 	add(&tally->no_room, burst->no_room);
 	add(&tally->captured, burst->captured);
@@ -43,6 +44,7 @@ vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 	out->captured = __atomic_load_n(&tally->captured, __ATOMIC_ACQUIRE);
 	out->no_room = __atomic_load_n(&tally->no_room, __ATOMIC_ACQUIRE);
 	out->filtered = __atomic_load_n(&tally->filtered, __ATOMIC_ACQUIRE);
+	out->repeats = __atomic_load_n(&tally->repeats, __ATOMIC_ACQUIRE);
 	out->seen = __atomic_load_n(&tally->seen, __ATOMIC_ACQUIRE);
 }
 
@@ -64,6 +66,7 @@ vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful, uin
 		.tso_pending = tally->tso,
 		.csum_pending = tally->csum,
 		.lro_merged = tally->lro,
+		.tx_repeats = tally->repeats,
 	};
 }
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A mirror's statistics by name: as text, for logs and the application's lines, and for telemetry.c.
+ */
+
+#include "lib/stats.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define TOTAL(name)                                                                                \
+	{                                                                                          \
+#name, offsetof(struct vmirror_stats, total.name)                                  \
+	}
+#define OWN(name)                                                                                  \
+	{                                                                                          \
+#name, offsetof(struct vmirror_stats, name)                                        \
+	}
+
+/* In the order in which they are shown. */
+const struct vmirror_stats_field vmirror_stats_fields[] = {
+	TOTAL(seen),        TOTAL(filtered),     TOTAL(sampled_out),   TOTAL(captured),
+	TOTAL(no_room),     TOTAL(delivered),    TOTAL(sink_rejected), TOTAL(write_error),
+	TOTAL(overwritten), TOTAL(unknown),      TOTAL(in_flight),     TOTAL(truncated),
+	TOTAL(tso_pending), TOTAL(csum_pending), TOTAL(lro_merged),    TOTAL(tx_repeats),
+	OWN(tx_seen),       OWN(tx_sent),        OWN(port_imissed),    {NULL, 0},
+};
+
+uint64_t
+vmirror_stats_value(const struct vmirror_stats *stats, const struct vmirror_stats_field *field)
+{
+	return *(const uint64_t *)((const char *)stats + field->offset);
+}
+
+const char *
+vmirror_stats_state(const struct vmirror_stats *stats)
+{
+	static const char *const states[] = {
+		[VMIRROR_ATTACHED] = "attached",
+		[VMIRROR_DETACHED] = "detached",
+		[VMIRROR_ENDED] = "ended",
+		[VMIRROR_FAILED] = "failed",
+	};
+
+	return states[stats->state];
+}
+
+struct text {
+	char *buf;
+	size_t size;
+	size_t at; /* length of the whole, also of what did not fit */
+};
+
+static void __attribute__((format(printf, 2, 3))) append(struct text *t, const char *fmt, ...)
+{
+	size_t left = t->at < t->size ? t->size - t->at : 0;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(left > 0 ? t->buf + t->at : NULL, left, fmt, ap);
+	va_end(ap);
+	t->at += n > 0 ? (size_t)n : 0;
+}
+
+static void
+append_quoted(struct text *t, const char *s)
+{
+	append(t, "\"");
+	for (; *s != '\0'; s++)
+		append(t, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+	append(t, "\"");
+}
+
+int
+vmirror_stats_build(const struct vmirror_stats *stats, char *buf, size_t size)
+{
+	struct text t = {.buf = buf, .size = size};
+	const struct vmirror_stats_field *field;
+
+	for (field = vmirror_stats_fields; field->name != NULL; field++)
+		append(&t, "%s=%" PRIu64 " ", field->name, vmirror_stats_value(stats, field));
+	append(&t, "state=%s", vmirror_stats_state(stats));
+	if (stats->reason[0] != '\0') {
+		append(&t, " reason=");
+		append_quoted(&t, stats->reason);
+	}
+	return (int)t.at;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_STATS_H
+#define LIB_STATS_H
+
+/* The names that a mirror's statistics go by, everywhere. Pure; vmirror_stats_build() as well. */
+
+#include "vmirror.h"
+
+struct vmirror_stats_field {
+	const char *name;
+	size_t offset; /**< of a uint64_t in struct vmirror_stats */
+};
+
+/** Ended by one without a name. */
+extern const struct vmirror_stats_field vmirror_stats_fields[];
+
+uint64_t
+vmirror_stats_value(const struct vmirror_stats *stats, const struct vmirror_stats_field *field);
+
+/** "attached", … */
+const char *
+vmirror_stats_state(const struct vmirror_stats *stats);
+
+#endif
