@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # What `meson install` gives: a program, headers that stand alone, a pkg-config file with which
-# examples/embed builds, shared and static, and a library that exports nothing but its API.
+# examples/embed builds, shared and static, a library that exports nothing but its API, and a plugin
+# that a program with DPDK linked in statically is told it cannot have.
 # meson passes BUILD, the build directory.
 
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "${BASH_SOURCE%/*}/lib.sh"
+# shellcheck source=tests/e2e/plugin_lib.sh
+. "${BASH_SOURCE%/*}/plugin_lib.sh"
 begin meson pkg-config gcc g++ nm ip
-
-: "${BUILD:=$source_root/build}"
 
 meson install -C "$BUILD" --no-rebuild --destdir "$T/root" >"$T/install.log" ||
 	fail "meson install: $(tail -1 "$T/install.log")"
@@ -98,3 +99,24 @@ embeds static "$T/static" --static
 ldd embed-static >"$T/ldd"
 expect "the static one does not" test "$(grep -c libvmirror "$T/ldd")" = 0
 expect "the static one needs no DPDK library either" test "$(grep -c librte "$T/ldd")" = 0
+
+# A program that the plugin cannot find DPDK in goes on without, and says why.
+static_host() {
+	plugin_install "$lib/vmirror"
+	rm -f report.pcap
+	spawn "$T/out" "$T/err" ./embed-static --no-huge -m 256 --no-pci -l "$core" \
+		-d "$plugin" \
+		--vdev "net_pcap0,rx_pcap=$T/in.pcap" --vdev net_null0,no-rx=1 -- \
+		"name=report,port=0,dir=rx,sink=[net_pcap,tx_pcap=report.pcap]"
+	vm=$child
+	wait_for 20 packets report.pcap 1000 || fail "it does not run: $(tail -n 3 "$T/err")"
+	kill -INT "$vm"
+	end_vmirror 20
+	expect "a static program is told that it cannot have the plugin" \
+		grep -q 'no mirrors: this process has no shared librte_eal.so' "$T/err"
+	expect "in one line" test "$(grep -c 'no mirrors' "$T/err")" = 1
+}
+
+expect "the plugin lies beside its payload" test -e \
+	"$(find "$T/root$prefix"/lib/*/vmirror -name 'libvmirror_payload.so.[0-9]*')"
+static_host

@@ -10,6 +10,7 @@
                                     by-source: in order as far as one source address goes
   pcap.py fit IN OUT BYTES          those of at most so many bytes, and of four more with an
                                     802.1Q tag in front
+  pcap.py skip IN OUT COUNT         all but the first COUNT
   pcap.py send INTERFACE FILE       put its packets on an interface
 """
 
@@ -258,6 +259,9 @@ def main(command="", *arguments):
     elif command == "fit":
         source, out, limit = arguments
         fit(source, out, int(limit))
+    elif command == "skip":
+        source, out, count = arguments
+        write(out, [data for data, _ in read(source)[int(count) :]])
     elif command == "send":
         send(*arguments)
     else:

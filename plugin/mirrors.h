@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PLUGIN_MIRRORS_H
+#define PLUGIN_MIRRORS_H
+
+/*
+ * The mirrors of the configuration file: those that run are the library's, those that cannot yet,
+ * because a port is not there or a sink cannot be made, are tried again. The keeper's thread only.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devargs/config.h"
+#include "devargs/spec.h"
+
+struct plugin_mirror {
+	const struct vmirror_config_line *line; /**< the configuration's */
+	struct vmirror_spec spec;
+	bool added;
+	uint64_t next_try_ns;               /**< CLOCK_MONOTONIC */
+	char told[VMIRROR_ERROR_SIZE + 64]; /**< why it does not run yet, as it was said last */
+};
+
+struct plugin_mirrors {
+	struct vmirror_config config;
+	struct plugin_mirror *mirror;
+	unsigned int n;
+};
+
+/**
+ * Read the configuration.
+ *
+ * @return 0; -ENOENT when there is no such file; another -errno; err set
+ */
+int
+plugin_mirrors_read(struct plugin_mirrors *mirrors, const char *path, struct vmirror_error *err);
+
+/**
+ * At the gate: add all that can be. Not those whose sink may keep the program waiting, for a peer.
+ * The engine runs.
+ */
+void
+plugin_mirrors_begin(struct plugin_mirrors *mirrors);
+
+/** Later: add those that could not be, when it is time to try. */
+void
+plugin_mirrors_try(struct plugin_mirrors *mirrors);
+
+/** Whether a vdev of this name is the sink of one that could not be added yet. */
+bool
+plugin_mirrors_want(const struct plugin_mirrors *mirrors, const char *vdev);
+
+#endif

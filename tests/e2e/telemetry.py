@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ask a DPDK process through its telemetry socket: telemetry.py SOCKET COMMAND [KEY]
+
+Prints what the command answers as JSON, or of an object the value of one key.
+"""
+
+import json
+import socket
+import sys
+
+
+def ask(path, command):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+        link.settimeout(20)
+        link.connect(path)
+        link.recv(1 << 16)
+        link.send(command.encode())
+        return json.loads(link.recv(1 << 18))[command.split(",")[0]]
+
+
+def main(path, command, key=None):
+    answer = ask(path, command)
+    if key is None:
+        print(json.dumps(answer))
+    elif answer is None or key not in answer:
+        sys.exit(f"{command} knows no {key}: {answer}")
+    else:
+        print(answer[key])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
