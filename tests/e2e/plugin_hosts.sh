@@ -46,6 +46,15 @@ no_configuration() {
 	expect "no file was made" test ! -e web.pcap
 }
 
+# beside: payloads for other DPDKs, and the shim that was built with them where there is one: from
+# the folder VMIRROR_BESIDE, where tools/debian puts what another Debian's build made.
+beside() {
+	echo "not a library" >"$plugin_home/libvmirror_payload.so.99"
+	[ "${VMIRROR_BESIDE:-}" ] || return 0
+	find "$VMIRROR_BESIDE" -type f ! -name "$abi" -exec cp -t "$plugin_home" {} +
+	note "beside: $(cd "$plugin_home" && echo libvmirror_*)"
+}
+
 other_payloads() {
 	plugin_config "$good"
 	mv "$plugin_home"/libvmirror_payload.so.* "$T/payload"
@@ -57,8 +66,9 @@ other_payloads() {
 	echo "not a library" >"$plugin_home/$abi"
 	refused "no mirrors: .*$abi" "a payload that is none"
 	mv "$T/payload" "$plugin_home/$abi"
+	beside
 	run_testpmd
-	expect "with its own payload it mirrors" packets web.pcap 10
+	expect "with its own payload it mirrors, whatever else lies beside" packets web.pcap 10
 	expect "and ends at the count" said 'mirror web: .*captured=10 .*state=ended'
 }
 
