@@ -242,12 +242,37 @@ parse_snaplen(struct vmirror_spec *spec, const struct input *in)
 static int
 parse_mode(struct vmirror_spec *spec, const struct input *in)
 {
-	static const char *const known[] = {"inline", NULL};
+	static const char *const known[] = {"inline", "ring", NULL};
 	unsigned int i;
 	int ret = vmirror_value_choice(&i, in->text, known, "mode", in->err);
 
 	if (ret == 0)
-		spec->mode = VMIRROR_SPEC_INLINE;
+		spec->mode = i == 0 ? VMIRROR_SPEC_INLINE : VMIRROR_SPEC_RING;
+	return ret;
+}
+
+static int
+parse_ring_bytes(struct vmirror_spec *spec, const struct input *in)
+{
+	static const struct vmirror_value_limits limits = {
+		.min = 16000,
+		.max = UINT64_C(1) << 36,
+		.scaled = true,
+	};
+
+	return vmirror_value_number(&spec->ring_bytes, in->text, &limits, "ring_bytes", in->err);
+}
+
+static int
+parse_latency(struct vmirror_spec *spec, const struct input *in)
+{
+	int ret = vmirror_value_duration(&spec->latency_ms, in->text, "latency", in->err);
+
+	if (ret == 0 && spec->latency_ms > 1000)
+		return vmirror_error_set(in->err, -EINVAL,
+					 "latency: %s is more than a second; right would be "
+					 "latency=10ms",
+					 in->text);
 	return ret;
 }
 
@@ -302,6 +327,8 @@ enum key {
 	KEY_COUNT,
 	KEY_DURATION,
 	KEY_MBUFS,
+	KEY_RING_BYTES,
+	KEY_LATENCY,
 	KEY_SINK,
 	N_KEYS,
 };
@@ -320,14 +347,25 @@ static const struct {
 	[KEY_COUNT] = {parse_count, "one of them"},
 	[KEY_DURATION] = {parse_duration, "one of them"},
 	[KEY_MBUFS] = {parse_mbufs, "one of them"},
+	[KEY_RING_BYTES] = {parse_ring_bytes, "one of them"},
+	[KEY_LATENCY] = {parse_latency, "one of them"},
 	[KEY_SINK] = {parse_sink, "one sink in each mirror"},
 };
 
 static const char *const key_names[N_KEYS + 1] = {
-	[KEY_NAME] = "name",   [KEY_PORT] = "port",     [KEY_QUEUE] = "queue",
-	[KEY_DIR] = "dir",     [KEY_FILTER] = "filter", [KEY_SNAPLEN] = "snaplen",
-	[KEY_MODE] = "mode",   [KEY_COUNT] = "count",   [KEY_DURATION] = "duration",
-	[KEY_MBUFS] = "mbufs", [KEY_SINK] = "sink",
+	[KEY_NAME] = "name",
+	[KEY_PORT] = "port",
+	[KEY_QUEUE] = "queue",
+	[KEY_DIR] = "dir",
+	[KEY_FILTER] = "filter",
+	[KEY_SNAPLEN] = "snaplen",
+	[KEY_MODE] = "mode",
+	[KEY_COUNT] = "count",
+	[KEY_DURATION] = "duration",
+	[KEY_MBUFS] = "mbufs",
+	[KEY_RING_BYTES] = "ring_bytes",
+	[KEY_LATENCY] = "latency",
+	[KEY_SINK] = "sink",
 };
 
 static int
@@ -413,6 +451,11 @@ check_complete(const struct vmirror_spec *spec, unsigned int seen, struct vmirro
 		return vmirror_error_set(err, -EINVAL,
 					 "no sink is given; right would be, say, "
 					 "sink=[net_pcap,tx_pcap=report.pcap]");
+	if (spec->mode != VMIRROR_SPEC_RING && (seen & (1u << KEY_RING_BYTES | 1u << KEY_LATENCY)))
+		return vmirror_error_set(err, -EINVAL,
+					 "%s: there are no rings in mode=inline; right would be "
+					 "mode=ring",
+					 seen & 1u << KEY_RING_BYTES ? "ring_bytes" : "latency");
 	/* "1G" grows when built: whoever builds may rely on VMIRROR_SPEC_TEXT_SIZE all the same. */
 	len = vmirror_spec_build(spec, NULL, 0);
 	if (len >= VMIRROR_SPEC_TEXT_SIZE)

@@ -33,7 +33,8 @@ enum vmirror_spec_dir {
 };
 
 enum vmirror_spec_mode {
-	VMIRROR_SPEC_INLINE,
+	VMIRROR_SPEC_INLINE, /**< the forwarding core feeds the sink */
+	VMIRROR_SPEC_RING,   /**< it fills rings, and a thread of the mirror's feeds the sink */
 };
 
 /** Queues first to last, both included. */
@@ -70,6 +71,8 @@ struct vmirror_spec {
 	uint64_t count;                /**< packets after which the mirror ends; 0: never */
 	uint64_t duration_ms;          /**< time after which the mirror ends; 0: never */
 	uint32_t mbufs;                /**< size of the mirror's own mempool; 0: the default */
+	uint64_t ring_bytes;           /**< of each ring, at the least; 0: the default */
+	uint64_t latency_ms;           /**< from the core to the sink; 0: the default */
 	struct vmirror_spec_sink sink; /**< required */
 };
 

@@ -158,6 +158,13 @@ vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size)
 	print_number(&out, "count", spec->count, "");
 	print_number(&out, "duration", duration, unit);
 	print_number(&out, "mbufs", spec->mbufs, "");
+	if (spec->mode == VMIRROR_SPEC_RING) {
+		print_key(&out, "mode");
+		print(&out, "ring");
+	}
+	print_number(&out, "ring_bytes", spec->ring_bytes, "");
+	unit = vmirror_value_duration_unit(spec->latency_ms, &duration);
+	print_number(&out, "latency", duration, unit);
 	print_sink(&out, &spec->sink);
 	return (int)out.len;
 }
@@ -216,7 +223,8 @@ vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b)
 	return strcmp(a->name, b->name) == 0 && same_ports(a, b) && same_queues(a, b) &&
 	       a->dir == b->dir && same_text(a->filter, b->filter) && a->snaplen == b->snaplen &&
 	       a->mode == b->mode && a->count == b->count && a->duration_ms == b->duration_ms &&
-	       a->mbufs == b->mbufs && same_sink(&a->sink, &b->sink);
+	       a->mbufs == b->mbufs && a->ring_bytes == b->ring_bytes &&
+	       a->latency_ms == b->latency_ms && same_sink(&a->sink, &b->sink);
 }
 
 bool

@@ -151,7 +151,8 @@ struct vmirror_plan {
 	char name[VMIRROR_NAME_SIZE];
 	char text[1024];       /**< one line for a person */
 	unsigned int hooks;    /**< queues times directions that it would hook now */
-	uint64_t memory_bytes; /**< what it would allocate, its mempool foremost */
+	uint64_t memory_bytes; /**< what it would allocate of DPDK's memory, its mempool foremost */
+	uint64_t ring_bytes;   /**< and of the system's, for its rings; mode=ring */
 };
 
 /**
@@ -180,7 +181,7 @@ struct vmirror_counters {
 	uint64_t filtered;      /**< did not match the filter */
 	uint64_t sampled_out;   /**< left out by sampling or a rate limit */
 	uint64_t captured;      /**< taken for the sink */
-	uint64_t no_room;       /**< matched, but the mirror's mempool was empty */
+	uint64_t no_room;       /**< matched, but the mempool was empty or the ring full */
 	uint64_t delivered;     /**< accepted by the sink, and as far as can be known kept by it */
 	uint64_t sink_rejected; /**< refused by the sink */
 	uint64_t write_error;   /**< accepted by the sink, and reported lost by it */
@@ -208,6 +209,8 @@ struct vmirror_counters {
 	 * bytes in front, looks alike; no packet is left out for it.
 	 */
 	uint64_t tx_repeats;
+	/** mode=ring: offered to the sink after others that passed later, as their core was slow. */
+	uint64_t late;
 };
 
 enum vmirror_state {

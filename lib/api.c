@@ -61,7 +61,8 @@ static int
 enter(struct vmirror_error *err)
 {
 	pthread_mutex_lock(&vmirror_shared.control);
-	if (vmirror_shared.running && !vmirror_shared.eal_gone) {
+	if (vmirror_shared.running && !vmirror_shared.eal_gone &&
+	    !__atomic_load_n(&vmirror_shared.eal_goes, __ATOMIC_RELAXED)) {
 		tidy();
 		return 0;
 	}
@@ -227,6 +228,8 @@ check_one(const char *spec, struct vmirror_plan *plan, struct vmirror_error *err
 		vmirror_mirror_describe(mirror, plan->text, sizeof(plan->text));
 		plan->hooks = vmirror_mirror_hooks(mirror);
 		plan->memory_bytes = vmirror_mirror_memory(mirror);
+		if (vmirror_mirror_has_rings(mirror))
+			plan->ring_bytes = plan->hooks * vmirror_mirror_ring_bytes(mirror);
 	}
 	return 0;
 }

@@ -207,6 +207,21 @@ vmirror_mirror_sync(struct vmirror_mirror *mirror)
 		if (record->hooked)
 			vmirror_dispatch_sync(record->dispatcher);
 	pthread_mutex_unlock(&vmirror_shared.hooks);
+	vmirror_drain_sync(&mirror->drain);
+}
+
+void
+vmirror_record_read(const struct vmirror_record *record, struct vmirror_tally *out)
+{
+	struct vmirror_tally drained, surplus;
+
+	/* Backwards, as each is read: what is taken off or compared is never more than there is. */
+	vmirror_tally_read(&record->drained.surplus, &surplus);
+	surplus.seen = surplus.captured; /* as they are when the drain is not just at it */
+	vmirror_tally_read(&record->drained.drained, &drained);
+	vmirror_tally_read(&record->tally, out);
+	vmirror_tally_plus(out, &drained);
+	vmirror_tally_minus(out, &surplus);
 }
 
 /* @return whether there are hooks on the port's tx; seen is what all that ever were have seen */
@@ -221,7 +236,7 @@ read_tx_seen(const struct vmirror_mirror *mirror, const char *port, uint64_t *se
 	TAILQ_FOREACH (record, &mirror->records, next) {
 		if (!record->is_tx || strcmp(record->port, port) != 0)
 			continue;
-		vmirror_tally_read(&record->tally, &tally);
+		vmirror_record_read(record, &tally);
 		*seen += tally.seen;
 		hooked |= record->hooked;
 	}
@@ -272,11 +287,22 @@ vmirror_mirror_read_ports(struct vmirror_mirror *mirror)
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
+static struct vmirror_ring *
+take_ring(struct vmirror_mirror *mirror)
+{
+	struct vmirror_ring *ring = mirror->spare_rings;
+
+	if (ring != NULL)
+		mirror->spare_rings = ring->spare;
+	return ring;
+}
+
 void
 vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
 {
 	struct vmirror_source *source;
 	struct vmirror_record *record;
+	struct vmirror_ring *ring;
 
 	while ((source = TAILQ_FIRST(&mirror->sources)) != NULL) {
 		TAILQ_REMOVE(&mirror->sources, source, next);
@@ -284,13 +310,55 @@ vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
 	}
 	while ((record = TAILQ_FIRST(&mirror->records)) != NULL) {
 		TAILQ_REMOVE(&mirror->records, record, next);
+		vmirror_ring_destroy(record->drained.ring);
 		free(record);
 	}
+	while ((ring = take_ring(mirror)) != NULL)
+		vmirror_ring_destroy(ring);
 }
 
-/* The record of a queue; made when it is not there. Hook lock. */
+/*
+ * Make the rings that hooking found missing. That takes long, for memory is touched, and so without
+ * the hook lock.
+ */
+static int
+make_rings(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	uint64_t bytes = vmirror_mirror_ring_bytes(mirror);
+
+	for (; mirror->rings_wanted > 0; mirror->rings_wanted--) {
+		struct vmirror_ring *ring = vmirror_ring_create(bytes, mirror->rings_node);
+
+		if (ring == NULL)
+			return vmirror_error_set(err, -errno,
+						 "ring_bytes: no ring of %.1f MB: %s; use a "
+						 "smaller ring_bytes=",
+						 bytes / 1e6, strerror(errno));
+		ring->spare = mirror->spare_rings;
+		mirror->spare_rings = ring;
+	}
+	return 0;
+}
+
+static void
+init_hook(struct vmirror_mirror *mirror, struct vmirror_record *record, struct vmirror_ring *ring)
+{
+	if (ring == NULL) {
+		vmirror_inline_hook_init(&record->inline_hook, &mirror->path, &record->tally,
+					 record->is_tx);
+		record->hook = &record->inline_hook.hook;
+		return;
+	}
+	record->drained.ring = ring;
+	vmirror_ring_hook_init(&record->ring_hook, &mirror->path, ring, &record->tally,
+			       record->is_tx);
+	record->hook = &record->ring_hook.hook;
+	vmirror_merge_add(&mirror->drain.merge, &record->drained);
+}
+
+/* The record of a queue, or NULL. Hook lock. */
 static struct vmirror_record *
-record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool is_tx)
+record_find(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool is_tx)
 {
 	struct vmirror_record *record;
 
@@ -298,17 +366,33 @@ record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool
 		if (record->queue == queue && record->is_tx == is_tx &&
 		    strcmp(record->port, port) == 0)
 			return record;
+	return NULL;
+}
 
+/* The same; made when it is not there. @return 0, -ENOMEM or, when a ring must be made first, -EAGAIN */
+static int
+record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool is_tx,
+	   struct vmirror_record **found)
+{
+	struct vmirror_record *record = record_find(mirror, port, queue, is_tx);
+	bool has_ring = vmirror_mirror_has_rings(mirror);
+
+	*found = record;
+	if (record != NULL)
+		return 0;
+	if (has_ring && mirror->spare_rings == NULL)
+		return -EAGAIN;
 	record = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*record), 64));
 	if (record == NULL)
-		return NULL;
+		return -ENOMEM;
 	memset(record, 0, sizeof(*record));
 	snprintf(record->port, sizeof(record->port), "%s", port);
 	record->queue = queue;
 	record->is_tx = is_tx;
-	vmirror_inline_hook_init(&record->hook, &mirror->path, &record->tally, is_tx);
+	init_hook(mirror, record, has_ring ? take_ring(mirror) : NULL);
 	TAILQ_INSERT_TAIL(&mirror->records, record, next);
-	return record;
+	*found = record;
+	return 0;
 }
 
 /* Prepare the hooks of one port in one direction. Hook lock. */
@@ -329,9 +413,14 @@ prepare_direction(struct vmirror_mirror *mirror, const char *port, uint16_t port
 			return 0; /* there is no such queue yet, nor one behind it */
 		if (ret != 0)
 			return ret;
-		record = record_get(mirror, port, queue, is_tx);
-		if (record == NULL ||
-		    (!record->hooked && vmirror_dispatch_add(change, d, &record->hook.hook) != 0))
+		ret = record_get(mirror, port, queue, is_tx, &record);
+		if (ret == -EAGAIN) {
+			mirror->rings_wanted++;
+			mirror->rings_node = rte_eth_dev_socket_id(port_id);
+			continue;
+		}
+		if (ret != 0 ||
+		    (!record->hooked && vmirror_dispatch_add(change, d, record->hook) != 0))
 			return vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", port);
 		if (record->hooked)
 			continue;
@@ -357,6 +446,8 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_dispatch_change *change,
 			if (!(mirror->spec.dir & (is_tx ? VMIRROR_SPEC_TX : VMIRROR_SPEC_RX)))
 				continue;
 			ret = prepare_direction(mirror, source->name, port_id, is_tx, change, err);
+			if (ret == 0 && mirror->rings_wanted > 0)
+				ret = -EAGAIN;
 			if (ret != 0)
 				return ret;
 		}
@@ -364,8 +455,9 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_dispatch_change *change,
 	return 0;
 }
 
-int
-vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
+/* @return 0, -EAGAIN when rings must be made first, or another -errno with err set */
+static int
+try_to_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
 	struct vmirror_dispatch_change change = {0};
 	struct vmirror_record *record;
@@ -397,6 +489,20 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	return ret;
 }
 
+int
+vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	int ret = try_to_hook(mirror, err);
+
+	while (ret == -EAGAIN) {
+		ret = make_rings(mirror, err);
+		if (ret == 0)
+			ret = try_to_hook(mirror, err);
+	}
+	mirror->rings_wanted = 0;
+	return ret;
+}
+
 /* Unhook one record by itself, waiting for memory rather than leaving it hooked. Hook lock. */
 static void
 unhook_record(struct vmirror_record *record)
@@ -404,7 +510,7 @@ unhook_record(struct vmirror_record *record)
 	const struct timespec nap = {.tv_nsec = 1000 * 1000};
 	struct vmirror_dispatch_change change = {0};
 
-	while (vmirror_dispatch_del(&change, record->dispatcher, &record->hook.hook) != 0)
+	while (vmirror_dispatch_del(&change, record->dispatcher, record->hook) != 0)
 		nanosleep(&nap, NULL);
 	vmirror_dispatch_commit(&change);
 }
@@ -419,8 +525,11 @@ vmirror_mirror_unhook(struct vmirror_mirror *mirror, uint16_t port_id)
 		if (!record->hooked || (port_id != RTE_MAX_ETHPORTS && record->port_id != port_id))
 			continue;
 		record->hooked = false;
-		if (vmirror_dispatch_del(&change, record->dispatcher, &record->hook.hook) != 0)
+		if (vmirror_dispatch_del(&change, record->dispatcher, record->hook) != 0)
 			unhook_record(record);
 	}
 	vmirror_dispatch_commit(&change);
+	TAILQ_FOREACH (record, &mirror->records, next)
+		if (!record->hooked && record->drained.ring != NULL)
+			vmirror_ring_hook_idle(&record->ring_hook);
 }

@@ -57,6 +57,19 @@ append_limits(struct text *t, const struct vmirror_spec *spec)
 		append(t, ", for %" PRIu64 " ms", spec->duration_ms);
 }
 
+/* How much a ring holds, in the words of who chooses its size. */
+static void
+append_rings(struct text *t, struct vmirror_mirror *mirror)
+{
+	uint64_t bytes = vmirror_mirror_ring_bytes(mirror);
+	unsigned int n = vmirror_mirror_hooks(mirror);
+
+	append(t,
+	       ", %u rings of %.1f MB (each holds %" PRIu64 " ms of 10 Gbit/s in packets of "
+	       "1500 bytes)",
+	       n, bytes / 1e6, bytes / 1250000);
+}
+
 void
 vmirror_mirror_describe(struct vmirror_mirror *mirror, char *buf, size_t size)
 {
@@ -79,9 +92,11 @@ vmirror_mirror_describe(struct vmirror_mirror *mirror, char *buf, size_t size)
 			       : " (not there yet)");
 	append_queues(&t, spec);
 	append_limits(&t, spec);
-	append(&t, " -> %s (vdev %s), mode=inline, %.1f MB of DPDK memory",
-	       mirror->sink_plan.resource, mirror->sink_plan.vdev,
+	append(&t, " -> %s (vdev %s), mode=%s, %.1f MB of DPDK memory", mirror->sink_plan.resource,
+	       mirror->sink_plan.vdev, vmirror_mirror_has_rings(mirror) ? "ring" : "inline",
 	       vmirror_mirror_memory(mirror) / 1e6);
+	if (vmirror_mirror_has_rings(mirror))
+		append_rings(&t, mirror);
 }
 
 unsigned int

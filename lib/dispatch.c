@@ -3,7 +3,7 @@
 /*
  * Control side of the dispatcher: publishing lists of hooks and waiting until the old ones are
  * out of use. Knows nothing of ethdev (port.c adds the callbacks) nor of what a hook does
- * (inline.c), so that it can be tested and raced with plain threads.
+ * (inline.c, ring_hook.c), so that it can be tested and raced with plain threads.
  */
 
 #include "lib/dispatch.h"

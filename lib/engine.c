@@ -50,6 +50,16 @@ static struct {
 	uint16_t sentinel; /* RTE_MAX_ETHPORTS: none; hook lock */
 } self = {.sentinel = RTE_MAX_ETHPORTS};
 
+/* On return the drain does not use the sink, nor DPDK's memory. What is in the rings is rejected. */
+static void
+leave_sink(struct vmirror_mirror *mirror)
+{
+	if (!vmirror_mirror_has_rings(mirror))
+		return;
+	vmirror_path_close_gate(&mirror->path, VMIRROR_GATE_SINK_FAILED);
+	vmirror_drain_sync(&mirror->drain);
+}
+
 /*
  * EAL is being cleaned up, on the thread that calls it. vdevs cannot be unplugged from here, and
  * need not be: EAL does that next, and it finds them unused.
@@ -61,6 +71,8 @@ on_cleanup(void)
 	struct timespec deadline;
 	bool locked;
 
+	/* Or a host that controls mirrors without a pause would take the lock again and again. */
+	__atomic_store_n(&vmirror_shared.eal_goes, true, __ATOMIC_RELAXED);
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += CLEANUP_WAIT_S;
 	locked = pthread_mutex_timedlock(&vmirror_shared.control, &deadline) == 0;
@@ -70,8 +82,10 @@ on_cleanup(void)
 			vmirror_mirror_stop(mirror, VMIRROR_ENDED, "EAL was cleaned up");
 
 	pthread_mutex_lock(&vmirror_shared.hooks);
-	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+		leave_sink(mirror);
+	}
 	vmirror_shared.eal_gone = true;
 	self.sentinel = RTE_MAX_ETHPORTS;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
@@ -95,6 +109,7 @@ on_destroy(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		if (mirror->sink != NULL && mirror->sink->port_id == port_id) {
 			vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+			leave_sink(mirror);
 			__atomic_store_n(&mirror->sink_gone, true, __ATOMIC_RELAXED);
 		} else {
 			vmirror_mirror_unhook(mirror, port_id);

@@ -3,7 +3,7 @@
 /*
  * What ties a mirror to its sink: plugging it, asking how it is, what to count when it does not
  * say, and a successor for one that was lost. mirror.c decides when, sink.c knows drivers, inline.c
- * feeds it.
+ * or drain.c feeds it.
  */
 
 #include <inttypes.h>
@@ -118,7 +118,9 @@ read_candidates(void *arg)
 	struct vmirror_record *record;
 
 	TAILQ_FOREACH (record, &mirror->records, next)
-		record->well_candidate = __atomic_load_n(&record->tally.accepted, __ATOMIC_ACQUIRE);
+		record->well_candidate =
+			__atomic_load_n(&record->tally.accepted, __ATOMIC_ACQUIRE) +
+			__atomic_load_n(&record->drained.drained.accepted, __ATOMIC_ACQUIRE);
 }
 
 static void
@@ -140,13 +142,13 @@ look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE
 	enum vmirror_sink_health health;
 	uint64_t more;
 
-	if (!vmirror_inline_read_fed(&mirror->path, &fed, read_candidates, mirror))
+	if (!vmirror_path_read_fed(&mirror->path, &fed, read_candidates, mirror))
 		return VMIRROR_SINK_UNSEEN;
 
 	since(&fed, &mirror->fed_before);
 	health = sink->ops->health == NULL ? VMIRROR_SINK_WELL
 					   : sink->ops->health(sink, &fed, reason);
-	vmirror_inline_set_max_frame(&mirror->path, max_frame(mirror, sink));
+	vmirror_path_set_max_frame(&mirror->path, max_frame(mirror, sink));
 	/* One that sends nothing takes no frame of any length. */
 	more = health == VMIRROR_SINK_WELL && !mirror->ailed ? fed.too_long_pkts - mirror->too_long
 							     : 0;
@@ -198,7 +200,7 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
 	switch (look_at_sink(mirror, reason)) {
 	case VMIRROR_SINK_FAILED:
 		mirror->state = VMIRROR_FAILED;
-		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_FAILED);
+		vmirror_path_close_gate(&mirror->path, VMIRROR_GATE_SINK_FAILED);
 		vmirror_mirror_set_reason(mirror, reason);
 		vmirror_shared_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name,
 				      reason);
@@ -208,7 +210,7 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
 		/* At once, unless it comes and goes. */
 		if (vmirror_mirror_now_ns() - mirror->revived_ns > NOTICE_INTERVAL_NS)
 			mirror->next_notice_ns = 0;
-		vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_SINK_LOST);
+		vmirror_path_close_gate(&mirror->path, VMIRROR_GATE_SINK_LOST);
 		tell_ailment(mirror, reason);
 		break;
 	case VMIRROR_SINK_AILS:
@@ -252,7 +254,7 @@ vmirror_mirror_settle_sink(struct vmirror_mirror *mirror)
 	TAILQ_FOREACH (record, &mirror->records, next) {
 		uint64_t none = 0, share;
 
-		vmirror_tally_read(&record->tally, &record->last);
+		vmirror_record_read(record, &record->last);
 		vmirror_mirror_counters(mirror, record, &none, &counters);
 		share = RTE_MIN(held, counters.delivered);
 		record->unsent += share;
@@ -331,7 +333,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 		mirror->next_notice_ns = 0;
 	mirror->revived_ns = now;
 	vmirror_mirror_set_reason(mirror, "");
-	vmirror_inline_open_gate(&mirror->path);
+	vmirror_path_open_gate(&mirror->path);
 	if (!mirror->untold)
 		vmirror_shared_notify(VMIRROR_INFO, "mirror '%s': %.200s is back",
 				      mirror->spec.name, plan.resource);
@@ -347,7 +349,7 @@ vmirror_mirror_held(struct vmirror_mirror *mirror)
 	/* First what was accepted, then what is out: what comes in between is held at the most. */
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next)
-		vmirror_tally_read(&record->tally, &record->last);
+		vmirror_record_read(record, &record->last);
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	if (mirror->sink == NULL || mirror->over || mirror->settled || vmirror_shared.eal_gone ||
 	    mirror->sink_plan.ops->drain == NULL)

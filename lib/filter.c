@@ -2,7 +2,7 @@
 
 /*
  * Filters from text to machine code: libpcap compiles, rte_bpf converts, bpf_mend.c mends, rte_bpf
- * verifies and JITs. inline.c runs them.
+ * verifies and JITs. inline.c and ring_hook.c run them.
  */
 
 #include "lib/filter.h"

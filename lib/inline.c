@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The inline engine. Everything but the functions at the end runs on a forwarding core,
- * inside vmirror_dispatch_burst(): counters, no logs, no heap, no system calls but the PMD's own.
+ * The inline engine. It runs on a forwarding core, inside vmirror_dispatch_burst(): counters, no
+ * logs, no heap, no system calls but the PMD's own.
  */
 
 #include "lib/inline.h"
-
-#include <sched.h>
-#include <string.h>
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -29,25 +26,12 @@ struct chunk {
 	bool lost;            /* there is no sink: all are rejected */
 };
 
-static bool
-match(const struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx)
-{
-	struct vmirror_packet_tags tags;
-
-	if (path->filter == NULL)
-		return true;
-	if (!vmirror_packet_tagged(pkt, is_tx))
-		return vmirror_filter_match(path->filter, pkt);
-	vmirror_packet_tags(pkt, is_tx, &tags);
-	return vmirror_packet_match(path->filter, pkt, &tags);
-}
-
 /*
  * The mirror's own mbuf for a packet: a clone where the sink may have one and the bytes are as they
  * are to be shown, else a copy: snaplen cuts, or a tag is put back.
  */
 static struct rte_mbuf *
-take(const struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx,
+take(const struct vmirror_path *path, struct rte_mbuf *pkt, bool is_tx,
      struct vmirror_packet_pending pending)
 {
 	struct vmirror_packet_tags tags = {.len = 0};
@@ -67,27 +51,11 @@ take(const struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx,
 
 /* Whether a frame of len bytes is one that the driver must not be given. */
 static bool
-too_long(const struct vmirror_inline *path, const struct rte_mbuf *pkt, bool is_tx, uint32_t len)
+too_long(const struct vmirror_path *path, const struct rte_mbuf *pkt, bool is_tx, uint32_t len)
 {
-	const struct vmirror_sink_limits *limits = &path->limits;
-	uint32_t most = __atomic_load_n(&limits->max_frame, __ATOMIC_RELAXED);
-
-	if (most == 0 || len <= most)
+	if (vmirror_path_fits(path, len))
 		return false;
-	return len > most + limits->vlan_room || !vmirror_packet_is_vlan(pkt, is_tx);
-}
-
-/* Bytes that the sink keeps of a frame that it is about to be given. */
-static uint32_t
-fit(const struct vmirror_sink_limits *limits, struct rte_mbuf *own)
-{
-	uint32_t kept = own->pkt_len;
-
-	if (limits->max_chain != 0 && own->nb_segs > 1)
-		kept = RTE_MIN(kept, limits->max_chain);
-	if (limits->claim_len != 0)
-		own->pkt_len = RTE_MIN(own->pkt_len, limits->claim_len);
-	return kept;
+	return !vmirror_path_fits_tagged(path, len) || !vmirror_packet_is_vlan(pkt, is_tx);
 }
 
 static void
@@ -101,7 +69,7 @@ count_taken(struct vmirror_tally *t, uint32_t wire_len, struct vmirror_packet_pe
 }
 
 static void
-take_one(struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx, struct chunk *c,
+take_one(struct vmirror_path *path, struct rte_mbuf *pkt, bool is_tx, struct chunk *c,
 	 struct vmirror_tally *t)
 {
 	struct vmirror_packet_pending pending = vmirror_packet_pending(pkt, is_tx);
@@ -122,7 +90,7 @@ take_one(struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx, struct c
 	}
 	path->budget--;
 	count_taken(t, wire_len, pending);
-	c->kept[c->n] = fit(&path->limits, own);
+	c->kept[c->n] = vmirror_path_fit(path, own);
 	t->truncated += c->kept[c->n] < wire_len;
 	c->out[c->n++] = own;
 }
@@ -132,7 +100,7 @@ take_one(struct vmirror_inline *path, struct rte_mbuf *pkt, bool is_tx, struct c
  * with which the budget ran out.
  */
 static void
-take_all(struct vmirror_inline *path, struct rte_mbuf *const *pkts, bool is_tx, struct chunk *c,
+take_all(struct vmirror_path *path, struct rte_mbuf *const *pkts, bool is_tx, struct chunk *c,
 	 struct vmirror_tally *t)
 {
 	uint16_t matched = c->n;
@@ -155,7 +123,7 @@ take_all(struct vmirror_inline *path, struct rte_mbuf *const *pkts, bool is_tx, 
  * @return bytes that it keeps
  */
 static uint64_t
-deliver(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
+deliver(struct vmirror_path *path, struct chunk *c, struct vmirror_tally *t)
 {
 	unsigned int refusals = 0;
 	uint64_t kept_bytes = 0;
@@ -181,67 +149,29 @@ deliver(struct vmirror_inline *path, struct chunk *c, struct vmirror_tally *t)
 	return kept_bytes;
 }
 
+/* Publish what a burst brought. */
 static void
-add(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELEASE);
-}
-
-/* Publish what a burst brought, so that vmirror_inline_read_fed() sees all of it or nothing. */
-static void
-account(struct vmirror_inline *path, struct vmirror_tally *tally, const struct vmirror_tally *t,
+account(struct vmirror_path *path, struct vmirror_tally *tally, const struct vmirror_tally *t,
 	const struct chunk *c, uint64_t kept_bytes)
 {
-	__atomic_store_n(&path->seq, path->seq + 1, __ATOMIC_RELAXED);
-	add(&path->fed.accepted_pkts, t->accepted);
-	add(&path->fed.accepted_bytes, kept_bytes);
-	add(&path->fed.rejected_pkts, t->rejected);
-	add(&path->fed.too_long_pkts, c->too_long);
-	vmirror_tally_add(tally, t);
-	add(&path->seq, 1);
-}
-
-/* Of a packet's length and the headers that tell it from its neighbours: numbers, checksums. */
-static uint64_t
-fingerprint(const struct rte_mbuf *pkt)
-{
-	uint64_t words[8] = {0};
-	uint64_t print = pkt->pkt_len;
-	unsigned int i;
-
-	memcpy(words, rte_pktmbuf_mtod(pkt, const void *),
-	       RTE_MIN((size_t)pkt->data_len, sizeof(words)));
-	for (i = 0; i < RTE_DIM(words); i++)
-		print = (print ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
-	return print;
-}
-
-/*
- * A host offers again what its driver did not take of a burst, so the last packet is the same, and
- * there are not more than before. An mbuf comes back with another packet as well, as pools hand out
- * first what they got last: the bytes tell, unless all packets look alike.
- * @return how many of the burst are repeated
- */
-static uint16_t
-count_repeats(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t n)
-{
-	const struct vmirror_inline_tail now = {
-		.pkt = pkts[n - 1],
-		.print = fingerprint(pkts[n - 1]),
-		.n_pkts = n,
+	const struct vmirror_sink_progress more = {
+		.accepted_pkts = t->accepted,
+		.accepted_bytes = kept_bytes,
+		.rejected_pkts = t->rejected,
+		.too_long_pkts = c->too_long,
 	};
-	const struct vmirror_inline_tail before = h->tail;
 
-	h->tail = now;
-	return now.pkt == before.pkt && now.print == before.print && n <= before.n_pkts ? n : 0;
+	vmirror_path_begin_feed(path);
+	vmirror_tally_add(tally, t);
+	vmirror_path_end_feed(path, &more);
 }
 
 static void
 run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t n, uint16_t repeats)
 {
-	struct vmirror_inline *path = h->path;
+	struct vmirror_path *path = h->path;
 	struct vmirror_tally t = {.seen = n, .repeats = repeats};
-	enum vmirror_inline_gate gate;
+	enum vmirror_path_gate gate;
 	struct chunk c;
 	uint16_t i;
 
@@ -249,7 +179,7 @@ run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t 
 	c.too_long = 0;
 
 	for (i = 0; i < n; i++)
-		if (match(path, pkts[i], h->is_tx))
+		if (vmirror_packet_passes(path->filter, pkts[i], h->is_tx))
 			c.at[c.n++] = i;
 
 	/* Acquire: an open gate comes after what is behind it. */
@@ -279,7 +209,7 @@ static void
 inline_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint16_t n_pkts)
 {
 	struct vmirror_inline_hook *h = (struct vmirror_inline_hook *)hook;
-	uint16_t repeats = h->is_tx ? count_repeats(h, pkts, n_pkts) : 0;
+	uint16_t repeats = h->is_tx ? vmirror_repeat_count(&h->repeat, pkts, n_pkts) : 0;
 	uint16_t at, n;
 
 	for (at = 0; at < n_pkts; at += n) {
@@ -291,7 +221,7 @@ inline_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uin
 }
 
 void
-vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_inline *path,
+vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_path *path,
 			 struct vmirror_tally *tally, bool is_tx)
 {
 	*hook = (struct vmirror_inline_hook){
@@ -300,50 +230,4 @@ vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_inline
 		.tally = tally,
 		.is_tx = is_tx,
 	};
-}
-
-bool
-vmirror_inline_read_fed(const struct vmirror_inline *path, struct vmirror_sink_progress *fed,
-			void (*read)(void *arg), void *arg)
-{
-	unsigned int tries;
-
-	for (tries = 0; tries < 100; tries++) {
-		uint64_t seq = __atomic_load_n(&path->seq, __ATOMIC_ACQUIRE);
-
-		fed->accepted_pkts = __atomic_load_n(&path->fed.accepted_pkts, __ATOMIC_ACQUIRE);
-		fed->accepted_bytes = __atomic_load_n(&path->fed.accepted_bytes, __ATOMIC_ACQUIRE);
-		fed->rejected_pkts = __atomic_load_n(&path->fed.rejected_pkts, __ATOMIC_ACQUIRE);
-		fed->too_long_pkts = __atomic_load_n(&path->fed.too_long_pkts, __ATOMIC_ACQUIRE);
-		read(arg);
-		if ((seq & 1) == 0 && __atomic_load_n(&path->seq, __ATOMIC_RELAXED) == seq)
-			return true;
-		sched_yield();
-	}
-	return false;
-}
-
-void
-vmirror_inline_close_gate(struct vmirror_inline *path, enum vmirror_inline_gate gate)
-{
-	enum vmirror_inline_gate now = __atomic_load_n(&path->gate, __ATOMIC_RELAXED);
-
-	while (now < gate && !__atomic_compare_exchange_n(&path->gate, &now, gate, false,
-							  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
-}
-
-void
-vmirror_inline_open_gate(struct vmirror_inline *path)
-{
-	enum vmirror_inline_gate lost = VMIRROR_GATE_SINK_LOST;
-
-	__atomic_compare_exchange_n(&path->gate, &lost, VMIRROR_GATE_OPEN, false, __ATOMIC_RELEASE,
-				    __ATOMIC_RELAXED);
-}
-
-void
-vmirror_inline_set_max_frame(struct vmirror_inline *path, uint32_t max_frame)
-{
-	__atomic_store_n(&path->limits.max_frame, max_frame, __ATOMIC_RELAXED);
 }

@@ -2,8 +2,8 @@
 
 /*
  * The life of a mirror on the control side: made from a spec, started, looked after, ended. Its
- * ports are attach.c's, its sink is feed.c's, packets are inline.c's. engine.c ticks it, api.c
- * hands it out.
+ * ports are attach.c's, its sink is feed.c's, packets are inline.c's and drain.c's. engine.c ticks
+ * it, api.c hands it out.
  */
 
 #include "lib/mirror.h"
@@ -27,6 +27,11 @@
 
 /* A chunk of segmented jumbo frames on its way, with room to spare; a ring's size less one. */
 #define DEFAULT_MBUFS 2047
+
+/* What 10 Gbit/s of small packets are in the 5 ms for which a drain sleeps at the most, and more. */
+#define DEFAULT_RING_BYTES UINT64_C(8388608)
+
+#define DEFAULT_LATENCY_MS 10
 
 static struct vmirror_mirror *
 find_by_name(const char *name)
@@ -117,6 +122,13 @@ vmirror_mirror_memory(const struct vmirror_mirror *mirror)
 	return vmirror_pool_bytes(n, data_room(mirror));
 }
 
+uint64_t
+vmirror_mirror_ring_bytes(const struct vmirror_mirror *mirror)
+{
+	return vmirror_ring_bytes(mirror->spec.ring_bytes != 0 ? mirror->spec.ring_bytes
+							       : DEFAULT_RING_BYTES);
+}
+
 static int
 create_pool(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
@@ -142,12 +154,17 @@ create_pool(struct vmirror_mirror *mirror, struct vmirror_error *err)
 static int
 init_path(struct vmirror_mirror *mirror)
 {
-	struct vmirror_inline *path = &mirror->path;
+	struct vmirror_path *path = &mirror->path;
 
 	path->filter = mirror->filter;
 	path->snaplen = mirror->spec.snaplen != 0 ? mirror->spec.snaplen : UINT32_MAX;
 	path->copy = mirror->sink_plan.ops->holds || mirror->sink_plan.ops->linear;
 	path->budget = mirror->spec.count != 0 ? mirror->spec.count : UINT64_MAX;
+	vmirror_drain_init(
+		&mirror->drain, path,
+		(mirror->spec.latency_ms != 0 ? mirror->spec.latency_ms : DEFAULT_LATENCY_MS) *
+			UINT64_C(1000000),
+		mirror->sink_plan.ops->holds);
 	return -pthread_spin_init(&path->lock, PTHREAD_PROCESS_PRIVATE);
 }
 
@@ -189,6 +206,7 @@ vmirror_mirror_destroy(struct vmirror_mirror *mirror)
 {
 	if (mirror == NULL)
 		return;
+	vmirror_drain_fini(&mirror->drain);
 	release_pool(mirror);
 	vmirror_filter_destroy(mirror->filter);
 	vmirror_mirror_forget_sources(mirror);
@@ -261,7 +279,10 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	ret = vmirror_mirror_plug_sink(mirror, err);
 	if (ret != 0)
 		goto fail;
-	ret = vmirror_mirror_hook(mirror, err);
+	if (vmirror_mirror_has_rings(mirror))
+		ret = vmirror_drain_start(&mirror->drain, err);
+	if (ret == 0)
+		ret = vmirror_mirror_hook(mirror, err);
 	if (ret != 0)
 		goto destroy_sink;
 	mirror->state = VMIRROR_ATTACHED;
@@ -269,6 +290,7 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	return 0;
 
 destroy_sink:
+	vmirror_drain_stop(&mirror->drain);
 	vmirror_sink_stop(mirror->sink);
 	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_ABORT);
 fail:
@@ -278,6 +300,7 @@ fail:
 void
 vmirror_mirror_look(struct vmirror_mirror *mirror)
 {
+	vmirror_drain_flush(&mirror->drain);
 	if (vmirror_shared.eal_gone)
 		return;
 	if (mirror->sink != NULL && !mirror->over && !mirror->lost &&
@@ -298,12 +321,16 @@ vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, con
 	mirror->over = true;
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+	/* That may take as long as the sink does, and meanwhile it may be removed. */
+	vmirror_drain_stop(&mirror->drain);
+	pthread_mutex_lock(&vmirror_shared.hooks);
 	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	if (mirror->sink == NULL && !mirror->lost)
 		return;
 
-	vmirror_inline_close_gate(&mirror->path, VMIRROR_GATE_ENDED);
+	vmirror_path_close_gate(&mirror->path, VMIRROR_GATE_ENDED);
 	if (mirror->state != VMIRROR_FAILED && !mirror->lost && !vmirror_shared.eal_gone)
 		vmirror_mirror_check_sink(mirror);
 	/* Of a sink that is gone the mempool tells what it held. */

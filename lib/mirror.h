@@ -3,7 +3,8 @@
 #define LIB_MIRROR_H
 
 /*
- * A mirror: a spec brought to life. Its control side; the packets' side is inline.[ch].
+ * A mirror: a spec brought to life. Its control side; the packets' side is inline.[ch], or
+ * ring_hook.[ch] and drain.[ch].
  *
  * The life of one is in mirror.c, what ties it to ports in attach.c, to its sink in feed.c:
  *
@@ -22,7 +23,9 @@
 #include <rte_ethdev.h>
 
 #include "devargs/spec.h"
+#include "lib/drain.h"
 #include "lib/inline.h"
+#include "lib/ring_hook.h"
 #include "lib/sink.h"
 #include "vmirror.h"
 
@@ -38,7 +41,11 @@ struct vmirror_record {
 	uint16_t port_id;
 	struct vmirror_dispatcher *dispatcher;
 
-	struct vmirror_inline_hook hook;
+	struct vmirror_dispatch_hook *hook; /**< one of the next two, by the mirror's mode */
+	struct vmirror_inline_hook inline_hook;
+	struct vmirror_ring_hook ring_hook;
+	/** mode=ring; its ring lives as long as the record. Not on a line that a core writes to. */
+	struct vmirror_merge_ring drained __attribute__((aligned(64)));
 	uint64_t well; /**< packets accepted when the sink was last seen well */
 	uint64_t well_candidate;
 	uint64_t unsent; /**< packets that a sink's driver still held when nobody fed it any more */
@@ -80,7 +87,11 @@ struct vmirror_mirror {
 	struct vmirror_record_list records;
 
 	struct vmirror_filter *filter;
-	struct vmirror_inline path;
+	struct vmirror_path path;
+	struct vmirror_drain drain;       /**< mode=ring */
+	struct vmirror_ring *spare_rings; /**< that wait for their queues; control lock */
+	unsigned int rings_wanted;        /**< as of the last try to hook */
+	int rings_node;                   /**< NUMA node for them */
 	struct vmirror_sink_plan sink_plan;
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
 	bool sink_gone; /**< somebody else removed the vdev; set under the hook lock, atomic */
@@ -119,6 +130,17 @@ vmirror_mirror_now_ns(void);
 void
 vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason);
 
+/** Whether packets go through rings. */
+static inline bool
+vmirror_mirror_has_rings(const struct vmirror_mirror *mirror)
+{
+	return mirror->spec.mode == VMIRROR_SPEC_RING;
+}
+
+/** Bytes of each ring. */
+uint64_t
+vmirror_mirror_ring_bytes(const struct vmirror_mirror *mirror);
+
 /** Fill in the sources from the spec: ports that exist, none of them a sink. attach.c */
 int
 vmirror_mirror_find_sources(struct vmirror_mirror *mirror, struct vmirror_error *err);
@@ -131,7 +153,12 @@ vmirror_mirror_source_mtu(const struct vmirror_mirror *mirror);
 const char *
 vmirror_mirror_source_on(const struct vmirror_mirror *mirror, unsigned int ifindex);
 
-/** Wait until no core is inside a hook that has not seen what was stored before. attach.c */
+/** Read what was counted of a record's packets, by its core and by the drain. attach.c */
+void
+vmirror_record_read(const struct vmirror_record *record, struct vmirror_tally *out);
+
+/** Wait until no core is inside a hook, and no drain, that has not seen what was stored before.
+ * attach.c */
 void
 vmirror_mirror_sync(struct vmirror_mirror *mirror);
 

@@ -2,7 +2,7 @@
 
 /*
  * Putting VLAN tags back, for filters and for copies; telling what is pending. Runs on the
- * forwarding core (inline.c).
+ * forwarding core (inline.c, ring_hook.c).
  */
 
 #include "lib/packet.h"
@@ -54,12 +54,6 @@ vmirror_packet_is_vlan(const struct rte_mbuf *pkt, bool is_tx)
 	return pkt->data_len >= sizeof(*eth) && eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN);
 }
 
-/* Flags on which a port segments, and those on which it sums. [rte_mbuf_core.h, 22.11 to 25.11] */
-#define TX_SEG (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
-#define TX_CSUM                                                                                    \
-	(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_OUTER_IP_CKSUM |           \
-	 RTE_MBUF_F_TX_OUTER_UDP_CKSUM)
-
 struct vmirror_packet_pending
 vmirror_packet_pending(const struct rte_mbuf *pkt, bool is_tx)
 {
@@ -69,9 +63,23 @@ vmirror_packet_pending(const struct rte_mbuf *pkt, bool is_tx)
 		return (struct vmirror_packet_pending){.lro = (flags & RTE_MBUF_F_RX_LRO) != 0};
 	/* What is segmented is summed as well. */
 	return (struct vmirror_packet_pending){
-		.tso = (flags & TX_SEG) != 0,
-		.csum = (flags & (TX_SEG | TX_CSUM)) != 0,
+		.tso = (flags & VMIRROR_TX_SEG) != 0,
+		.csum = (flags & VMIRROR_TX_PENDING) != 0,
 	};
+}
+
+uint64_t
+vmirror_packet_flags(const struct rte_mbuf *pkt, bool is_tx, struct vmirror_packet_pending pending)
+{
+	uint64_t flags = is_tx ? 0 : pkt->ol_flags & (VMIRROR_RX_WORD | RTE_MBUF_F_RX_LRO);
+
+	if (pending.tso)
+		flags |= RTE_MBUF_F_RX_LRO;
+	if ((pkt->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 && is_tx)
+		flags |= RTE_MBUF_F_RX_IP_CKSUM_NONE;
+	if (pending.csum && (pkt->ol_flags & (VMIRROR_TX_SEG | RTE_MBUF_F_TX_L4_MASK)) != 0)
+		flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	return flags;
 }
 
 void
@@ -79,21 +87,12 @@ vmirror_packet_settle(struct rte_mbuf *own, const struct rte_mbuf *pkt, bool is_
 		      struct vmirror_packet_pending pending)
 {
 	const uint64_t memory = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
-	/* What a port said at reception has no meaning for a packet that may have changed since. */
-	const uint64_t rx = RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_MASK |
-			    RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_LRO;
 
-	own->ol_flags &= memory | (is_tx ? 0 : rx);
+	own->ol_flags = (own->ol_flags & memory) | vmirror_packet_flags(pkt, is_tx, pending);
 	own->vlan_tci = 0;
 	own->vlan_tci_outer = 0;
-	if (pending.tso)
-		own->ol_flags |= RTE_MBUF_F_RX_LRO;
 	if (pending.tso || pending.lro)
 		own->tso_segsz = pkt->tso_segsz;
-	if ((pkt->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 && is_tx)
-		own->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_NONE;
-	if (pending.csum && (pkt->ol_flags & (TX_SEG | RTE_MBUF_F_TX_L4_MASK)) != 0)
-		own->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
 
 bool

@@ -35,6 +35,12 @@ vmirror_packet_tagged(const struct rte_mbuf *pkt, bool is_tx)
 	       pkt->data_len >= 2 * RTE_ETHER_ADDR_LEN;
 }
 
+/* Flags on which a port segments, and those on which it sums. [rte_mbuf_core.h, 22.11 to 25.11] */
+#define VMIRROR_TX_SEG (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+#define VMIRROR_TX_PENDING                                                                         \
+	(VMIRROR_TX_SEG | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM |                         \
+	 RTE_MBUF_F_TX_OUTER_IP_CKSUM | RTE_MBUF_F_TX_OUTER_UDP_CKSUM)
+
 /** A packet shown as it passed the hook, for it is not yet, or no more, as it is on the wire. */
 struct vmirror_packet_pending {
 	bool tso;
@@ -42,14 +48,24 @@ struct vmirror_packet_pending {
 	bool lro;
 };
 
+/* What a port's word on a packet is kept of. What it said at reception has no meaning for a packet on
+ * tx, which may have changed since. */
+#define VMIRROR_RX_WORD                                                                            \
+	(RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)
+
 /** What is pending with a packet. */
 struct vmirror_packet_pending
 vmirror_packet_pending(const struct rte_mbuf *pkt, bool is_tx);
 
 /**
- * Make a clone or copy of a packet speak for itself: no offload is left for a port to do, no tag
+ * The flags of a clone or copy that speaks for itself: no offload is left for a port to do, no tag
  * is said to be missing, and what is pending is marked as virtual devices mark what they receive.
+ * Those that say how the mbuf's memory is had are not among them. All are below 1 << 24.
  */
+uint64_t
+vmirror_packet_flags(const struct rte_mbuf *pkt, bool is_tx, struct vmirror_packet_pending pending);
+
+/** Make a clone or copy of a packet speak for itself. */
 void
 vmirror_packet_settle(struct rte_mbuf *own, const struct rte_mbuf *pkt, bool is_tx,
 		      struct vmirror_packet_pending pending);
@@ -78,6 +94,20 @@ vmirror_packet_tags_len(const struct rte_mbuf *pkt, bool is_tx)
 bool
 vmirror_packet_match(const struct vmirror_filter *filter, struct rte_mbuf *pkt,
 		     const struct vmirror_packet_tags *tags);
+
+/** Whether a packet, its tags in place, matches. filter NULL: every packet does. */
+static inline bool
+vmirror_packet_passes(const struct vmirror_filter *filter, struct rte_mbuf *pkt, bool is_tx)
+{
+	struct vmirror_packet_tags tags;
+
+	if (filter == NULL)
+		return true;
+	if (!vmirror_packet_tagged(pkt, is_tx))
+		return vmirror_filter_match(filter, pkt);
+	vmirror_packet_tags(pkt, is_tx, &tags);
+	return vmirror_packet_match(filter, pkt, &tags);
+}
 
 /**
  * A copy of at most snaplen bytes of a packet, tags in place.

@@ -32,6 +32,7 @@ struct vmirror_shared {
 	struct vmirror_mirror_list mirrors;
 	bool running;      /**< control lock */
 	bool unaware_host; /**< as in the options; set before there are mirrors */
+	bool eal_goes;     /**< rte_eal_cleanup() waits for the control lock; atomic */
 	bool eal_gone; /**< rte_eal_cleanup() has begun: no DPDK call any more; both locks to set */
 };
 

@@ -27,9 +27,9 @@
  * no more, is ended as above, and when check succeeds again a new one begins in its place.
  *
  * All of it runs on the control side, one call at a time (the engine's control lock); packets go
- * to the vdev behind its back (inline.c). check, health and drain may run on the control thread,
- * the others run on a host's thread. Operations that a driver has no use for are NULL, but check.
- * None prints, exits or keeps a pointer to the spec.
+ * to the vdev behind its back (inline.c, drain.c). check, health and drain may run on the control
+ * thread, the others run on a host's thread. Operations that a driver has no use for are NULL, but
+ * check. None prints, exits or keeps a pointer to the spec.
  */
 
 #include <limits.h>

@@ -26,7 +26,8 @@ const struct vmirror_stats_field vmirror_stats_fields[] = {
 	TOTAL(no_room),     TOTAL(delivered),    TOTAL(sink_rejected), TOTAL(write_error),
 	TOTAL(overwritten), TOTAL(unknown),      TOTAL(in_flight),     TOTAL(truncated),
 	TOTAL(tso_pending), TOTAL(csum_pending), TOTAL(lro_merged),    TOTAL(tx_repeats),
-	OWN(tx_seen),       OWN(tx_sent),        OWN(port_imissed),    {NULL, 0},
+	TOTAL(late),        OWN(tx_seen),        OWN(tx_sent),         OWN(port_imissed),
+	{NULL, 0},
 };
 
 uint64_t

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Counting on the core (inline.c), reading and adding up on the control side (mirror.c). */
+/*
+ * Counting where packets pass (inline.c, ring_hook.c, drain.c), reading and adding up on the control
+ * side (mirror.c).
+ */
 
 #include "lib/tally.h"
 
@@ -29,11 +32,13 @@ vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst
 	add(&tally->lro, burst->lro);
 	add(&tally->accepted, burst->accepted);
 	add(&tally->rejected, burst->rejected);
+	add(&tally->late, burst->late);
 }
 
 void
 vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 {
+	out->late = __atomic_load_n(&tally->late, __ATOMIC_ACQUIRE);
 	out->rejected = __atomic_load_n(&tally->rejected, __ATOMIC_ACQUIRE);
 	out->accepted = __atomic_load_n(&tally->accepted, __ATOMIC_ACQUIRE);
 	out->lro = __atomic_load_n(&tally->lro, __ATOMIC_ACQUIRE);
@@ -46,6 +51,27 @@ vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 	out->filtered = __atomic_load_n(&tally->filtered, __ATOMIC_ACQUIRE);
 	out->repeats = __atomic_load_n(&tally->repeats, __ATOMIC_ACQUIRE);
 	out->seen = __atomic_load_n(&tally->seen, __ATOMIC_ACQUIRE);
+}
+
+/* Nothing but numbers of one type stands in the struct. */
+#define N_NUMBERS (sizeof(struct vmirror_tally) / sizeof(uint64_t))
+
+void
+vmirror_tally_plus(struct vmirror_tally *sum, const struct vmirror_tally *t)
+{
+	size_t i;
+
+	for (i = 0; i < N_NUMBERS; i++)
+		((uint64_t *)sum)[i] += ((const uint64_t *)t)[i];
+}
+
+void
+vmirror_tally_minus(struct vmirror_tally *sum, const struct vmirror_tally *t)
+{
+	size_t i;
+
+	for (i = 0; i < N_NUMBERS; i++)
+		((uint64_t *)sum)[i] -= ((const uint64_t *)t)[i];
 }
 
 void
@@ -67,6 +93,7 @@ vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful, uin
 		.csum_pending = tally->csum,
 		.lro_merged = tally->lro,
 		.tx_repeats = tally->repeats,
+		.late = tally->late,
 	};
 }
 

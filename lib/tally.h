@@ -28,6 +28,7 @@ struct vmirror_tally {
 	uint64_t lro;
 	uint64_t accepted;
 	uint64_t rejected;
+	uint64_t late;
 };
 
 /** The core: add what a burst brought. */
@@ -37,6 +38,12 @@ vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst
 /** The control side: read. */
 void
 vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out);
+
+/** One tally more, and one less. Such that were read. */
+void
+vmirror_tally_plus(struct vmirror_tally *sum, const struct vmirror_tally *t);
+void
+vmirror_tally_minus(struct vmirror_tally *sum, const struct vmirror_tally *t);
 
 /**
  * Public counters from a tally.

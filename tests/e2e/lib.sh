@@ -107,9 +107,22 @@ is_forwarding() {
 	grep -q '^vmirror: forwarding' "$T/err" || gone "$vm"
 }
 
+# Mirrors that do not say their mode are in that of VMIRROR_TEST_MODE.
+in_mode() {
+	local argument before=
+	arguments=()
+	for argument; do
+		[ "$before" != --mirror ] || [[ $argument == *mode=* ]] ||
+			argument=${VMIRROR_TEST_MODE:+mode=$VMIRROR_TEST_MODE,}$argument
+		arguments+=("$argument")
+		before=$argument
+	done
+}
+
 # start_vmirror ARGUMENT...: EAL's, then "--", then vmirror's.
 start_vmirror() {
-	spawn "$T/out" "$T/err" "$VMIRROR" --no-huge -m 256 --no-pci "$@"
+	in_mode "$@"
+	spawn "$T/out" "$T/err" "$VMIRROR" --no-huge -m 256 --no-pci "${arguments[@]}"
 	vm=$child
 	wait_for 60 is_forwarding || fail "vmirror does not forward a minute after its start"
 	alive "$vm" || ended_at_once

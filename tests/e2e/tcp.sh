@@ -49,9 +49,13 @@ wait_for 20 settled || fail "$(pcap count report.pcap) packets in report.pcap," 
 compare report.pcap
 compare other.pcap
 compare "$T/live.pcap"
-expect "report.pcap and mon0 hold the same in the same order" same report.pcap "$T/live.pcap"
 unwatch "$wire" "$T/wire.pcap"
 stop_vmirror INT
+# Out of rings, a core that was interrupted is late.
+if [ "$(counter report late)" = 0 ] && [ "$(counter live late)" = 0 ]; then
+	expect "report.pcap and mon0 hold the same in the same order" \
+		same report.pcap "$T/live.pcap"
+fi
 n=$(pcap count report.pcap)
 for mirror in report live other; do
 	all_delivered $mirror "$n"

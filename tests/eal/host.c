@@ -300,15 +300,26 @@ host_notices(const char *words)
 	return n;
 }
 
+bool
+host_in_rings(void)
+{
+	const char *mode = getenv("VMIRROR_TEST_MODE");
+
+	return mode != NULL && strcmp(mode, "ring") == 0;
+}
+
 void
 host_mirror(const char *fmt, ...)
 {
 	struct vmirror_error err = {0};
 	char spec[1024];
 	va_list ap;
+	int n = 0;
 
+	if (host_in_rings())
+		n = snprintf(spec, sizeof(spec), "mode=ring,");
 	va_start(ap, fmt);
-	vsnprintf(spec, sizeof(spec), fmt, ap);
+	vsnprintf(spec + n, sizeof(spec) - (size_t)n, fmt, ap);
 	va_end(ap);
 	if (vmirror_mirror_add(spec, NULL, &err) != 0)
 		fail_msg("%s: %s", spec, err.text);
@@ -320,8 +331,14 @@ host_stats(const char *name)
 	struct vmirror_stats stats = {.size = sizeof(stats)};
 	struct vmirror_error err = {0};
 
+	unsigned int ms;
+
 	if (vmirror_mirror_stats(name, &stats, &err) != 0)
 		fail_msg("%s", err.text);
+	for (ms = 0; host_in_rings() && stats.total.in_flight > 0 && ms < 1000; ms++) {
+		rte_delay_us_sleep(1000);
+		assert_int_equal(vmirror_mirror_stats(name, &stats, &err), 0);
+	}
 	return stats;
 }
 

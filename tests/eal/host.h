@@ -101,6 +101,10 @@ host_noticed(const char *words);
 unsigned int
 host_notices(const char *words);
 
+/** Whether VMIRROR_TEST_MODE says that mirrors of host_mirror() are to be in mode=ring. */
+bool
+host_in_rings(void);
+
 /** vmirror_mirror_add() that must succeed; fmt as for printf. */
 void
 host_mirror(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -113,7 +117,7 @@ host_remove(const char *name);
 void
 host_reset(void);
 
-/** Statistics of a mirror that is there. */
+/** Statistics of a mirror that is there; what is in rings is given a moment to arrive. */
 struct vmirror_stats
 host_stats(const char *name);
 

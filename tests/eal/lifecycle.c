@@ -169,6 +169,7 @@ test_sink_removed_by_host(void **state)
 
 	host_mirror("name=m,port=net_ring_a,sink=[net_pcap_mine,tx_pcap=report.pcap]");
 	host_loop(port_id, 0, 10, 100);
+	assert_int_equal(host_stats("m").total.delivered, 20);
 	host_unplug("net_pcap_mine");
 	assert_int_equal(hooks("m"), 0);
 	host_loop(port_id, 0, 10, 100);

@@ -132,7 +132,11 @@ test_count_filter(void **state)
 	}
 	host_wait(host_stats("m").state == VMIRROR_ENDED);
 	assert_int_equal(host_stats("m").total.captured, 25);
-	assert_int_equal(host_stats("m").total.seen, 2 * 30 + 4 * 3 + 2);
+	/* A core that fills a ring hears of the end later. */
+	if (host_in_rings())
+		assert_in_range(host_stats("m").total.seen, 2 * 30 + 4 * 3 + 2, 4 * 30);
+	else
+		assert_int_equal(host_stats("m").total.seen, 2 * 30 + 4 * 3 + 2);
 	host_remove("m");
 	host_assert_pcap("m.pcap");
 	assert_int_equal(unlink("m.pcap"), 0);
@@ -239,6 +243,9 @@ test_no_room(void **state)
 	uint32_t first;
 	unsigned int i, round;
 
+	/* There a driver that is done at once never has more than a batch of them. */
+	if (host_in_rings())
+		return;
 	host_mirror("name=m,port=%u,dir=tx,mbufs=32,sink=[net_pcap,tx_pcap=m.pcap]", one);
 	for (round = 0; round < 20; round++) {
 		first = serial;
@@ -268,6 +275,8 @@ test_no_room_count(void **state)
 	struct rte_mbuf *pkts[64];
 	unsigned int i, round;
 
+	if (host_in_rings())
+		return;
 	host_mirror("name=m,port=%u,dir=tx,mbufs=32,count=25,sink=[net_pcap,tx_pcap=m.pcap]", one);
 	for (round = 0; round < 4; round++) {
 		for (i = 0; i < RTE_DIM(pkts); i++)

@@ -49,7 +49,8 @@ pass(uint16_t port, uint16_t queue, struct rte_mbuf **pkts, unsigned int n, uint
 	while (times-- > 0) {
 		for (i = 0; i < n; i++) {
 			uint32_t len = RTE_MIN(pkts[i]->pkt_len, keep);
-			uint32_t kept = pkts[i]->nb_segs > 1 ? RTE_MIN(len, PCAP_CHAIN) : len;
+			bool chained = pkts[i]->nb_segs > 1 && !host_in_rings();
+			uint32_t kept = chained ? RTE_MIN(len, PCAP_CHAIN) : len;
 
 			host_expect(rte_pktmbuf_read(pkts[i], 0, kept, bytes), kept, len);
 		}
@@ -183,7 +184,8 @@ test_giant_frames(void **state)
 		memcpy(rte_pktmbuf_append(pkt, lengths[i]), bytes, lengths[i]);
 		pass(one, 0, &pkt, 1, UINT32_MAX, 1);
 	}
-	assert_int_equal(host_stats("m").total.truncated, 4 * 6);
+	/* Out of a ring each is in one piece. */
+	assert_int_equal(host_stats("m").total.truncated, host_in_rings() ? 0 : 4 * 6);
 	assert_int_equal(host_stats("m").total.delivered, 6 * 7);
 	host_remove("m");
 	assert_file("m.pcap");

@@ -67,7 +67,7 @@ fetch(void)
 	void *pkt = NULL;
 
 	assert_non_null(ring);
-	assert_int_equal(rte_ring_count(ring), 1);
+	host_wait(rte_ring_count(ring) == 1);
 	assert_int_equal(rte_ring_dequeue(ring, &pkt), 0);
 	return pkt;
 }

@@ -303,7 +303,7 @@ see_given(uint16_t port_id, uint16_t queue, struct rte_mbuf *pkts[], uint16_t n,
 
 	for (i = 0; i < n; i++)
 		given_flags |= pkts[i]->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
-	n_given += n;
+	__atomic_fetch_add(&n_given, n, __ATOMIC_RELEASE);
 	return n;
 }
 
@@ -343,7 +343,7 @@ check_cleared(unsigned int snaplen)
 		make(&pkt, &taggings[9], 500, 5, 300);
 		pass(pkt);
 	}
-	assert_int_equal(n_given, 4 * RTE_DIM(offloads));
+	host_wait(__atomic_load_n(&n_given, __ATOMIC_ACQUIRE) == 4 * RTE_DIM(offloads));
 	assert_int_equal(given_flags, 0);
 	assert_int_equal(rte_eth_remove_tx_callback(sink, 0, callback), 0);
 	host_remove("m");

@@ -92,6 +92,8 @@ static const struct {
 	 "dir=rxtx,queue=0,port=0,name=w",
 	 "name=w,port=0,queue=0,filter=ip,snaplen=262144,count=1000,duration=10s,mbufs=67108864,"
 	 "sink=net_null"},
+	{"latency=20ms,sink=net_null,port=0,ring_bytes=1M,mode=ring",
+	 "port=0,mode=ring,ring_bytes=1000000,latency=20ms,sink=net_null"},
 	{" name = w ,\n\tport = [ 0 , 1 ] , sink = [ net_x , a = b c , d ] ",
 	 "name=w,port=[0,1],sink=[net_x,a=b c,d]"},
 	{"name=\"w\",port=\"0\",dir=\"rx\",sink=[\"net_x\",a=\"b\"]",
@@ -179,7 +181,7 @@ static const struct {
 	/* keys */
 	{"prot=0,sink=net_null",
 	 "the key 'prot' is unknown; known: name, port, queue, dir, filter, snaplen, mode, count, "
-	 "duration, mbufs, sink; did you mean 'port'?"},
+	 "duration, mbufs, ring_bytes, latency, sink; did you mean 'port'?"},
 	{"PORT=0,sink=net_null", "did you mean 'port'?"},
 	{"po\nrt=0", "the key 'po\\x0art' is unknown"},
 	{"port=0,sink=net_pcap,tx_pcap=a", "stand in its brackets: sink=[vdev,key=value]"},
@@ -227,7 +229,11 @@ static const struct {
 	{"port=0,queue=all,sink=net_null", "all queues: leave the key out"},
 	/* the rest */
 	{"port=0,dir=both,sink=net_null", "dir: 'both' is unknown; known: rx, tx, rxtx"},
-	{"port=0,mode=rnig,sink=net_null", "mode: 'rnig' is unknown; known: inline"},
+	{"port=0,mode=rnig,sink=net_null", "mode: 'rnig' is unknown; known: inline, ring"},
+	{"port=0,mode=ring,ring_bytes=4k,sink=net_null", "ring_bytes: '4k'"},
+	{"port=0,mode=ring,latency=2s,sink=net_null", "latency: 2s is more than a second"},
+	{"port=0,ring_bytes=1M,sink=net_null", "ring_bytes: there are no rings in mode=inline"},
+	{"latency=1ms,port=0,mode=inline,sink=net_null", "right would be mode=ring"},
 	{"port=0,filter=\" \n\",sink=net_null", "filter: it is blank"},
 	{"port=0,filter=a\001,sink=net_null", "filter: 'a\\x01' holds the control byte '\\x01'"},
 	{"port=0,snaplen=0,sink=net_null", "snaplen: '0'"},

@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The drain's thread, and what starts, stops and waits for it. mirror.c and feed.c decide when;
+ * what it reads, ring_hook.c wrote on the forwarding cores.
+ */
+
+#include "lib/drain.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "devargs/error.h"
+#include "lib/entry.h"
+
+/* Packets that the sink is offered at a time. */
+#define BATCH 32
+
+/* A refused packet is offered again so often, so long apart; then it is the sink's no. */
+#define PATIENCE 100u
+#define TRY_NS   UINT64_C(100000)
+
+/* While the sink takes nothing, what is younger than so many times the latency stays in the rings. */
+#define KEEP 10
+
+/* The shortest sleep that is worth one. */
+#define NAP_NS UINT64_C(50000)
+
+/* How often the drain looks which cores it is to keep off. */
+#define PLACE_NS UINT64_C(100000000)
+
+struct batch {
+	uint16_t n;
+	struct rte_mbuf *own[BATCH];
+	uint32_t kept[BATCH]; /* bytes that the sink keeps of each */
+	struct vmirror_merge_ring *from[BATCH];
+};
+
+/* --- making mbufs */
+
+static bool
+is_vlan(const struct vmirror_entry *entry)
+{
+	return entry->len >= RTE_ETHER_HDR_LEN && entry->bytes[2 * RTE_ETHER_ADDR_LEN] == 0x81 &&
+	       entry->bytes[2 * RTE_ETHER_ADDR_LEN + 1] == 0x00;
+}
+
+static bool
+too_long(const struct vmirror_path *path, const struct vmirror_entry *entry)
+{
+	if (vmirror_path_fits(path, entry->len))
+		return false;
+	return !vmirror_path_fits_tagged(path, entry->len) || !is_vlan(entry);
+}
+
+/* Nobody frees what is lent: the drain itself has a share in it. */
+static void
+keep_lent(void *addr, void *opaque)
+{
+}
+
+/* The bytes where they lie. */
+static void
+lend(struct vmirror_drain *drain, const struct vmirror_entry *entry, struct rte_mbuf *own)
+{
+	rte_mbuf_ext_refcnt_update(&drain->lent, 1);
+	rte_pktmbuf_attach_extbuf(own, (void *)(uintptr_t)entry->bytes, RTE_BAD_IOVA,
+				  (uint16_t)entry->len, &drain->lent);
+	own->data_len = (uint16_t)entry->len;
+}
+
+/* The bytes into as many segments as they need. @return false when the pool has too few */
+static bool
+copy(struct rte_mempool *pool, const struct vmirror_entry *entry, struct rte_mbuf *head)
+{
+	struct rte_mbuf *last = head;
+	uint32_t at = 0;
+
+	for (;;) {
+		uint32_t n = RTE_MIN(entry->len - at, (uint32_t)rte_pktmbuf_tailroom(last));
+
+		memcpy(rte_pktmbuf_mtod(last, void *), entry->bytes + at, n);
+		last->data_len = (uint16_t)n;
+		at += n;
+		if (at == entry->len)
+			return true;
+		last->next = rte_pktmbuf_alloc(pool);
+		if (last->next == NULL)
+			return false;
+		last = last->next;
+		head->nb_segs++;
+	}
+}
+
+/* @return NULL when the pool has too few mbufs */
+static struct rte_mbuf *
+build(struct vmirror_drain *drain, const struct vmirror_entry *entry)
+{
+	struct rte_mbuf *own = rte_pktmbuf_alloc(drain->path->pool);
+
+	if (own == NULL)
+		return NULL;
+	if (drain->lends && entry->len <= UINT16_MAX) {
+		lend(drain, entry, own);
+	} else if (!copy(drain->path->pool, entry, own)) {
+		rte_pktmbuf_free(own);
+		return NULL;
+	}
+	own->pkt_len = entry->len;
+	own->ol_flags |= entry->flags & ~(uint32_t)VMIRROR_ENTRY_MARKS;
+	own->packet_type = entry->type;
+	own->port = entry->port;
+	own->hash.rss = entry->hash;
+	own->tso_segsz = entry->segsz;
+	return own;
+}
+
+/* --- feeding the sink */
+
+static void
+nap(uint64_t ns)
+{
+	const struct timespec ts = {.tv_nsec = (long)ns};
+
+	nanosleep(&ts, NULL);
+}
+
+/*
+ * One that the sink's driver has no room for now it may have in a moment; one that it never takes
+ * must not hold up the others for long. @return how many it takes of the rest, or 0
+ */
+static uint16_t
+offer(struct vmirror_drain *drain, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct vmirror_path *path = drain->path;
+	uint16_t sent = rte_eth_tx_burst(path->sink_port, 0, pkts, n);
+	unsigned int tries;
+
+	for (tries = 0; sent == 0 && tries < drain->patience; tries++) {
+		if (__atomic_load_n(&path->gate, __ATOMIC_RELAXED) != VMIRROR_GATE_OPEN)
+			return 0;
+		nap(TRY_NS);
+		sent = rte_eth_tx_burst(path->sink_port, 0, pkts, n);
+	}
+	if (sent > 0 && tries > 0)
+		drain->patience = PATIENCE; /* it was worth it */
+	return sent;
+}
+
+/*
+ * Hand over a batch, and count.
+ * @return false: the sink wants nothing now, and what it did not take was given up
+ */
+static bool
+deliver(struct vmirror_drain *drain, struct batch *batch)
+{
+	struct vmirror_sink_progress more = {0};
+	bool accepted[BATCH];
+	unsigned int refusals = 0;
+	uint16_t at = 0, i;
+
+	while (at < batch->n && refusals < 2) {
+		uint16_t sent = offer(drain, batch->own + at, batch->n - at);
+
+		if (sent > 0 && refusals > 0)
+			drain->patience /= 2; /* it was that one */
+		refusals = sent == 0 ? refusals + 1 : 0;
+		for (i = at, at += sent; i < at; i++) {
+			accepted[i] = true;
+			more.accepted_bytes += batch->kept[i];
+		}
+		if (sent == 0) {
+			rte_pktmbuf_free(batch->own[at]);
+			accepted[at++] = false;
+		}
+	}
+	if (refusals == 2)
+		drain->patience = 0;
+	else if (refusals == 0)
+		drain->patience = RTE_MIN(PATIENCE, 2 * drain->patience + 1);
+	for (; at < batch->n; at++) {
+		rte_pktmbuf_free(batch->own[at]);
+		accepted[at] = false;
+	}
+
+	vmirror_path_begin_feed(drain->path);
+	for (i = 0; i < batch->n; i++) {
+		const struct vmirror_tally one = {.accepted = accepted[i],
+						  .rejected = !accepted[i]};
+
+		vmirror_tally_add(&batch->from[i]->drained, &one);
+		more.accepted_pkts += accepted[i];
+		more.rejected_pkts += !accepted[i];
+	}
+	vmirror_path_end_feed(drain->path, &more);
+	batch->n = 0;
+	return refusals < 2;
+}
+
+static void
+reject(struct vmirror_drain *drain, struct vmirror_merge_ring *r, bool is_too_long)
+{
+	const struct vmirror_sink_progress more = {
+		.rejected_pkts = 1,
+		.too_long_pkts = is_too_long,
+	};
+	const struct vmirror_tally one = {.rejected = 1};
+
+	vmirror_path_begin_feed(drain->path);
+	vmirror_tally_add(&r->drained, &one);
+	vmirror_path_end_feed(drain->path, &more);
+}
+
+/* The mirror has had its count: this one was seen by the core alone. */
+static void
+leave_out(struct vmirror_merge_ring *r, const struct vmirror_entry *entry)
+{
+	const struct vmirror_tally one = {
+		.seen = 1,
+		.captured = 1,
+		.bytes = entry->wire_len,
+		.truncated = entry->len < entry->wire_len,
+		.tso = (entry->flags & VMIRROR_ENTRY_TSO) != 0,
+		.csum = (entry->flags & VMIRROR_ENTRY_CSUM) != 0,
+		.lro = (entry->flags & VMIRROR_ENTRY_LRO) != 0,
+		.repeats = (entry->flags & VMIRROR_ENTRY_REPEAT) != 0,
+	};
+
+	vmirror_tally_add(&r->surplus, &one);
+}
+
+static void
+spend(struct vmirror_path *path)
+{
+	if (--path->budget == 0)
+		vmirror_path_close_gate(path, VMIRROR_GATE_ENDED);
+}
+
+/* An mbuf for an entry, added to the batch. @return false: the sink holds all there are */
+static bool
+take(struct vmirror_drain *drain, struct vmirror_merge_ring *r, const struct vmirror_entry *entry,
+     struct batch *batch)
+{
+	struct rte_mbuf *own = build(drain, entry);
+	struct vmirror_tally odd = {0};
+
+	if (own == NULL)
+		return false;
+	batch->own[batch->n] = own;
+	batch->kept[batch->n] = vmirror_path_fit(drain->path, own);
+	batch->from[batch->n] = r;
+	odd.truncated = entry->len == entry->wire_len && batch->kept[batch->n] < entry->wire_len;
+	odd.late = entry->tsc < drain->last_tsc;
+	drain->last_tsc = RTE_MAX(drain->last_tsc, entry->tsc);
+	vmirror_tally_add(&r->drained, &odd);
+	batch->n++;
+	return true;
+}
+
+/*
+ * One entry, whatever becomes of it.
+ * @return false: it stays, as the sink holds all mbufs
+ */
+static bool
+handle(struct vmirror_drain *drain, struct vmirror_merge_ring *r, struct batch *batch)
+{
+	const struct vmirror_entry *entry = vmirror_merge_peek(r);
+	struct vmirror_path *path = drain->path;
+	/* Acquire: an open gate comes after what is behind it. */
+	enum vmirror_path_gate gate = __atomic_load_n(&path->gate, __ATOMIC_ACQUIRE);
+
+	if (path->budget == 0) {
+		leave_out(r, entry);
+	} else if (gate == VMIRROR_GATE_SINK_LOST || gate == VMIRROR_GATE_SINK_FAILED) {
+		/* A successor that is being made just now was not fed these. */
+		const struct vmirror_tally one = {.rejected = 1};
+
+		vmirror_tally_add(&r->drained, &one);
+		if (gate == VMIRROR_GATE_SINK_LOST)
+			spend(path);
+	} else if (too_long(path, entry)) {
+		reject(drain, r, true);
+		spend(path);
+	} else if (take(drain, r, entry, batch)) {
+		spend(path);
+	} else {
+		return false;
+	}
+	vmirror_merge_skip(r, entry);
+	return true;
+}
+
+/* Fill a batch with what is oldest. @return false: there is no more before the horizon */
+static bool
+fill(struct vmirror_drain *drain, uint64_t horizon, struct batch *batch)
+{
+	struct vmirror_merge_ring *r;
+	const struct vmirror_entry *entry;
+	unsigned int handled;
+	uint64_t until;
+
+	/* Also those that do not get into the batch count: control may be waiting. */
+	for (handled = 0; handled < BATCH;) {
+		r = vmirror_merge_oldest(&drain->merge, horizon, &until);
+		if (r == NULL)
+			return false;
+		while (handled < BATCH && (entry = vmirror_merge_peek(r)) != NULL &&
+		       entry->tsc <= until) {
+			if (!handle(drain, r, batch))
+				return batch->n > 0;
+			handled++;
+		}
+	}
+	return true;
+}
+
+/*
+ * The sink holds all mbufs: it is given a moment.
+ * @return false: it has had those
+ */
+static bool
+wait_for_mbufs(struct vmirror_drain *drain)
+{
+	if (drain->patience == 0)
+		return false;
+	drain->patience--;
+	nap(TRY_NS);
+	return true;
+}
+
+/* Of what is not after the horizon, the oldest: NULL when there is none. */
+static const struct vmirror_entry *
+next(struct vmirror_drain *drain, uint64_t horizon, struct vmirror_merge_ring **r)
+{
+	uint64_t until;
+
+	*r = vmirror_merge_oldest(&drain->merge, horizon, &until);
+	return *r == NULL ? NULL : vmirror_merge_peek(*r);
+}
+
+/* Take out a batch, or an entry for which there is no mbuf. @return false: the sink is stuck */
+static bool
+step(struct vmirror_drain *drain, uint64_t horizon, struct batch *batch, bool *more)
+{
+	struct vmirror_merge_ring *r;
+	const struct vmirror_entry *entry;
+
+	*more = fill(drain, horizon, batch);
+	if (batch->n > 0)
+		return deliver(drain, batch);
+	if (*more || (entry = next(drain, horizon, &r)) == NULL)
+		return true;
+	*more = true;
+	if (wait_for_mbufs(drain))
+		return true;
+	reject(drain, r, false);
+	spend(drain->path);
+	vmirror_merge_skip(r, entry);
+	return false;
+}
+
+/*
+ * All that is not after the horizon. While the sink is stuck, what is young enough stays in the
+ * rings, unless it is the last time.
+ */
+static void
+pass(struct vmirror_drain *drain, uint64_t horizon, bool last)
+{
+	struct batch batch = {.n = 0};
+	const struct vmirror_entry *entry;
+	struct vmirror_merge_ring *r;
+	bool goes, more = true;
+
+	while (more) {
+		/* Pairs with vmirror_drain_sync(): the gate is looked at after this is seen. */
+		__atomic_store_n(&drain->seq, drain->seq + 1, __ATOMIC_SEQ_CST);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		goes = step(drain, horizon, &batch, &more);
+		vmirror_merge_release(&drain->merge);
+		__atomic_store_n(&drain->seq, drain->seq + 1, __ATOMIC_RELEASE);
+		if (goes || last)
+			continue;
+		entry = next(drain, horizon, &r);
+		if (entry != NULL && rte_rdtsc() - entry->tsc < drain->keep_tsc)
+			return;
+	}
+}
+
+/* --- the thread */
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * Take out what is there, but not what is held back. A ring by itself needs no order, and one that is
+ * half full cannot wait.
+ * @return how long to sleep then: until a ring is a quarter full, at the rate at which it filled
+ */
+static uint64_t
+work(struct vmirror_drain *drain, bool last)
+{
+	const uint64_t longest = drain->latency_ns / 2;
+	const uint64_t start = now_ns();
+	uint64_t since = start - drain->looked_ns;
+	uint64_t horizon = rte_rdtsc() - drain->hold_tsc; /* before the look: nothing is missed */
+	struct vmirror_merge_fill found = vmirror_merge_look(&drain->merge);
+	const struct vmirror_merge_ring *r = vmirror_merge_first(&drain->merge);
+	uint64_t until = longest, took;
+
+	if (last || r == NULL || r->next == NULL || found.all >= 128)
+		horizon = UINT64_MAX;
+	pass(drain, horizon, last);
+	drain->looked_ns = start;
+	if (found.fresh > 0)
+		until = RTE_MIN(longest, since * 64 / found.fresh);
+	took = now_ns() - start;
+	return until > took ? until - took : 0;
+}
+
+/* Sleep, unless control wants something. */
+static void
+doze(struct vmirror_drain *drain, uint64_t ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)(ns % 1000000000);
+	until.tv_sec += (time_t)(ns / 1000000000) + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&drain->lock);
+	if (!drain->stop && drain->asked == drain->emptied)
+		pthread_cond_timedwait(&drain->wake, &drain->lock, &until);
+	pthread_mutex_unlock(&drain->lock);
+}
+
+/* Now and then, keep off the cores that fill the rings: they may have moved. */
+static void
+place(struct vmirror_drain *drain)
+{
+	cpu_set_t use = drain->allowed;
+	uint64_t now = now_ns();
+
+	if (now - drain->placed_ns < PLACE_NS)
+		return;
+	drain->placed_ns = now;
+	vmirror_merge_clear_cpus(&drain->merge, &use);
+	if (CPU_COUNT(&use) == 0)
+		use = drain->allowed;
+	if (!CPU_EQUAL(&use, &drain->used) &&
+	    pthread_setaffinity_np(pthread_self(), sizeof(use), &use) == 0)
+		drain->used = use;
+}
+
+static vmirror_thread_ret_t
+drain_thread(void *arg)
+{
+	struct vmirror_drain *drain = arg;
+	uint64_t asked, idle;
+	bool stop;
+
+	pthread_getaffinity_np(pthread_self(), sizeof(drain->allowed), &drain->allowed);
+	drain->used = drain->allowed;
+	drain->looked_ns = now_ns();
+	for (;;) {
+		pthread_mutex_lock(&drain->lock);
+		asked = drain->asked;
+		stop = drain->stop;
+		pthread_mutex_unlock(&drain->lock);
+
+		/* Whoever asks has stopped the cores: what they wrote is there. */
+		idle = work(drain, stop || asked != drain->emptied);
+		if (asked != drain->emptied) {
+			pthread_mutex_lock(&drain->lock);
+			drain->emptied = asked;
+			pthread_cond_broadcast(&drain->idle);
+			pthread_mutex_unlock(&drain->lock);
+		}
+		if (stop)
+			return VMIRROR_THREAD_RETURN;
+		place(drain);
+		/* A sink that does not keep up gets no rest, and others of this core their turn. */
+		doze(drain, RTE_MAX(idle, NAP_NS));
+	}
+}
+
+/* --- control */
+
+void
+vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint64_t latency_ns,
+		   bool holds)
+{
+	pthread_condattr_t attr;
+
+	*drain = (struct vmirror_drain){
+		.path = path,
+		.latency_ns = latency_ns,
+		.lends = !holds,
+		.lent = {.free_cb = keep_lent},
+		.hold_tsc = latency_ns / 4 * rte_get_tsc_hz() / 1000000000,
+		.keep_tsc = latency_ns * KEEP / 1000 * rte_get_tsc_hz() / 1000000,
+		.patience = PATIENCE,
+	};
+	rte_mbuf_ext_refcnt_set(&drain->lent, 1);
+	pthread_mutex_init(&drain->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&drain->wake, &attr);
+	pthread_cond_init(&drain->idle, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void
+vmirror_drain_fini(struct vmirror_drain *drain)
+{
+	if (drain->path == NULL)
+		return;
+	pthread_cond_destroy(&drain->idle);
+	pthread_cond_destroy(&drain->wake);
+	pthread_mutex_destroy(&drain->lock);
+}
+
+int
+vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err)
+{
+	sigset_t all, before;
+	int ret;
+
+	drain->stop = false;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = vmirror_thread_create(&drain->thread, "vmirror-drain", drain_thread, drain);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ret != 0)
+		return vmirror_error_set(err, ret, "drain thread: %s", strerror(-ret));
+	drain->running = true;
+	return 0;
+}
+
+void
+vmirror_drain_stop(struct vmirror_drain *drain)
+{
+	if (!drain->running)
+		return;
+	pthread_mutex_lock(&drain->lock);
+	drain->stop = true;
+	pthread_cond_signal(&drain->wake);
+	pthread_mutex_unlock(&drain->lock);
+	vmirror_thread_join(drain->thread);
+	drain->running = false;
+}
+
+void
+vmirror_drain_flush(struct vmirror_drain *drain)
+{
+	uint64_t asked;
+
+	if (!drain->running)
+		return;
+	pthread_mutex_lock(&drain->lock);
+	asked = ++drain->asked;
+	pthread_cond_signal(&drain->wake);
+	while (drain->emptied < asked)
+		pthread_cond_wait(&drain->idle, &drain->lock);
+	pthread_mutex_unlock(&drain->lock);
+}
+
+void
+vmirror_drain_sync(struct vmirror_drain *drain)
+{
+	uint64_t seq;
+
+	/* Pairs with pass(): what the caller stored before is seen by whoever enters after this. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	seq = __atomic_load_n(&drain->seq, __ATOMIC_SEQ_CST);
+	while ((seq & 1) != 0 && __atomic_load_n(&drain->seq, __ATOMIC_ACQUIRE) == seq)
+		nap(NAP_NS);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_DRAIN_H
+#define LIB_DRAIN_H
+
+/*
+ * mode=ring: the thread that takes packets out of a mirror's rings, in the order of their times, and
+ * feeds the sink with them. One for each mirror, so that a slow sink holds up no other.
+ *
+ *     ring of queue 0 ─┐
+ *     ring of queue 1 ─┼─▶ oldest first ─▶ mbufs of the mirror's mempool ─▶ rte_eth_tx_burst()
+ *     ring of queue 2 ─┘
+ *
+ * A driver that is done with the bytes when rte_eth_tx_burst() returns is lent them where they lie in
+ * the ring, in one segment however long they are; one that holds what it gets is given copies.
+ *
+ * A packet is held back until others that were earlier can no longer come, unless their core was
+ * interrupted for that long: those are late, delivered all the same, and counted.
+ *
+ * While nothing comes the thread sleeps, for half the latency at a time: no core can wake it, as
+ * that would be a system call. While something does, until the rings are a quarter full.
+ *
+ * It runs on the cores that EAL leaves to control threads, less those on which packets were seen to
+ * pass: Open vSwitch's, for one, are not EAL's. Unless none is left.
+ *
+ * Control lock: all functions but the thread's own; vmirror_drain_sync() also in ethdev's events.
+ */
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "lib/compat.h"
+#include "lib/merge.h"
+#include "lib/path.h"
+#include "vmirror_error.h"
+
+struct vmirror_drain {
+	struct vmirror_path *path;
+	struct vmirror_merge merge; /**< its rings */
+	uint64_t latency_ns;
+	bool lends; /**< the bytes in the rings to the sink's driver */
+	struct rte_mbuf_ext_shared_info lent;
+
+	vmirror_thread_t thread;
+	bool running; /**< control lock */
+
+	pthread_mutex_t lock; /**< of what follows; a leaf, never held while the sink is fed */
+	pthread_cond_t wake;  /**< the drain waits */
+	pthread_cond_t idle;  /**< control waits */
+	uint64_t asked;       /**< times that control asked for empty rings */
+	uint64_t emptied;     /**< the last of them that was heeded */
+	bool stop;
+
+	/* The drain's. */
+	cpu_set_t allowed;     /**< cores that EAL gave its thread */
+	cpu_set_t used;        /**< those that it is to run on */
+	uint64_t placed_ns;    /**< when it last looked where it runs */
+	uint64_t seq;          /**< odd while it may use the sink; control reads */
+	uint64_t looked_ns;    /**< when it last looked what is there */
+	uint64_t last_tsc;     /**< of the newest packet delivered */
+	uint64_t hold_tsc;     /**< how long a packet is held back */
+	uint64_t keep_tsc;     /**< how long one waits for a sink that is stuck */
+	unsigned int patience; /**< how often a refused packet is offered again */
+};
+
+/**
+ * Fill in; there is no thread yet.
+ *
+ * @param latency_ns  within which a packet is to be with the sink
+ * @param holds       the sink's driver may use an mbuf after rte_eth_tx_burst() has returned
+ */
+void
+vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint64_t latency_ns,
+		   bool holds);
+
+/** The thread was stopped. Takes one that is all zeroes. */
+void
+vmirror_drain_fini(struct vmirror_drain *drain);
+
+/** @return 0, or -errno with err set */
+int
+vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err);
+
+/** Empty the rings, which nobody fills any more, and end the thread, if there is one. */
+void
+vmirror_drain_stop(struct vmirror_drain *drain);
+
+/** Wait until all that is in the rings now is with the sink, or counted as rejected. */
+void
+vmirror_drain_flush(struct vmirror_drain *drain);
+
+/** Wait until the thread is not feeding the sink, or sees that the gate was closed. */
+void
+vmirror_drain_sync(struct vmirror_drain *drain);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The ring engine's side on the forwarding core, inside vmirror_dispatch_burst(): filter, copy,
+ * count. No atomic read-modify-write, no mempool, no lock, no log, no system call; where the ring
+ * is full it goes on at once.
+ */
+
+#include "lib/ring_hook.h"
+
+#include <sched.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "lib/entry.h"
+#include "lib/packet.h"
+
+/* How many packets ahead their first bytes are asked for. */
+#define AHEAD 4
+
+/* Bytes before the first tag: the two addresses. */
+#define MACS_LEN (2 * RTE_ETHER_ADDR_LEN)
+
+/* Copy bytes of a packet from an offset on, over as many segments as there are. */
+static void
+gather(uint8_t *to, const struct rte_mbuf *pkt, uint32_t offset, uint32_t len)
+{
+	for (; len > 0; pkt = pkt->next) {
+		uint32_t n;
+
+		if (offset >= pkt->data_len) {
+			offset -= pkt->data_len;
+			continue;
+		}
+		n = RTE_MIN(len, pkt->data_len - offset);
+		memcpy(to, rte_pktmbuf_mtod_offset(pkt, const void *, offset), n);
+		to += n;
+		len -= n;
+		offset = 0;
+	}
+}
+
+/* The same with tags put back behind the addresses. */
+static void
+gather_tagged(uint8_t *to, const struct rte_mbuf *pkt, const struct vmirror_packet_tags *tags,
+	      uint32_t len)
+{
+	uint32_t n = RTE_MIN(len, (uint32_t)MACS_LEN);
+
+	gather(to, pkt, 0, n);
+	to += n;
+	len -= n;
+	n = RTE_MIN(len, (uint32_t)tags->len);
+	memcpy(to, tags->bytes, n);
+	gather(to + n, pkt, MACS_LEN, len - n);
+}
+
+/* Flags of a packet that has bytes beside it, or is not yet, or no more, what its bytes are. */
+static uint64_t
+unusual(bool is_tx)
+{
+	return is_tx ? VMIRROR_TX_TAGGED | VMIRROR_TX_PENDING
+		     : VMIRROR_RX_TAGGED | RTE_MBUF_F_RX_LRO;
+}
+
+/* What the packets of a burst share. */
+struct burst {
+	uint64_t tsc;
+	uint32_t marks;
+	bool looked; /* where the drain is by now */
+};
+
+/* Room for an entry; the first that finds none in a burst looks where the drain is. */
+static struct vmirror_entry *
+reserve(struct vmirror_ring *ring, uint32_t len, struct burst *burst)
+{
+	uint64_t size = vmirror_entry_size(len);
+	struct vmirror_entry *entry = vmirror_ring_reserve(ring, size);
+
+	if (__builtin_expect(entry != NULL, 1) || burst->looked)
+		return entry;
+	burst->looked = true;
+	vmirror_ring_refresh(ring);
+	return vmirror_ring_reserve(ring, size);
+}
+
+static void
+count(struct vmirror_tally *t, uint32_t wire_len, uint32_t len)
+{
+	t->captured++;
+	t->bytes += wire_len;
+	t->truncated += len < wire_len;
+}
+
+/* A packet with tags beside it, or something pending. */
+static __attribute__((noinline)) void
+write_unusual(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt, struct burst *burst,
+	      struct vmirror_tally *t)
+{
+	struct vmirror_packet_pending pending = vmirror_packet_pending(pkt, h->is_tx);
+	struct vmirror_packet_tags tags = {.len = 0};
+	struct vmirror_entry *entry;
+	uint32_t len, wire_len;
+
+	if (vmirror_packet_tagged(pkt, h->is_tx))
+		vmirror_packet_tags(pkt, h->is_tx, &tags);
+	wire_len = pkt->pkt_len + tags.len;
+	len = RTE_MIN(wire_len, h->path->snaplen);
+	entry = reserve(h->ring, len, burst);
+	if (entry == NULL) {
+		t->no_room++;
+		return;
+	}
+	*entry = (struct vmirror_entry){
+		.tsc = burst->tsc,
+		.len = len,
+		.wire_len = wire_len,
+		.flags = (uint32_t)vmirror_packet_flags(pkt, h->is_tx, pending) | burst->marks |
+			 (pending.tso ? VMIRROR_ENTRY_TSO : 0) |
+			 (pending.csum ? VMIRROR_ENTRY_CSUM : 0) |
+			 (pending.lro ? VMIRROR_ENTRY_LRO : 0),
+		.hash = h->is_tx ? 0 : pkt->hash.rss,
+		.type = pkt->packet_type,
+		.port = pkt->port,
+		.segsz = pending.tso || pending.lro ? pkt->tso_segsz : 0,
+	};
+	if (tags.len > 0)
+		gather_tagged(entry->bytes, pkt, &tags, len);
+	else
+		gather(entry->bytes, pkt, 0, len);
+	count(t, wire_len, len);
+	t->tso += pending.tso;
+	t->csum += pending.csum;
+	t->lro += pending.lro;
+}
+
+static inline void
+write_plain(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt, struct burst *burst,
+	    struct vmirror_tally *t)
+{
+	uint32_t wire_len = pkt->pkt_len;
+	uint32_t len = RTE_MIN(wire_len, h->path->snaplen);
+	struct vmirror_entry *entry = reserve(h->ring, len, burst);
+
+	if (__builtin_expect(entry == NULL, 0)) {
+		t->no_room++;
+		return;
+	}
+	*entry = (struct vmirror_entry){
+		.tsc = burst->tsc,
+		.len = len,
+		.wire_len = wire_len,
+		.flags = h->is_tx ? burst->marks : (uint32_t)(pkt->ol_flags & VMIRROR_RX_WORD),
+		.hash = h->is_tx ? 0 : pkt->hash.rss,
+		.type = pkt->packet_type,
+		.port = pkt->port,
+	};
+	if (__builtin_expect(pkt->data_len >= len, 1))
+		memcpy(entry->bytes, rte_pktmbuf_mtod(pkt, const void *), len);
+	else
+		gather(entry->bytes, pkt, 0, len);
+	count(t, wire_len, len);
+}
+
+/* The sink has failed for good: packets are counted as rejected, and not copied. */
+static void
+reject(const struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
+       struct vmirror_tally *t)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		struct vmirror_packet_pending pending;
+
+		if (!vmirror_packet_passes(h->path->filter, pkts[i], h->is_tx)) {
+			t->filtered++;
+			continue;
+		}
+		pending = vmirror_packet_pending(pkts[i], h->is_tx);
+		count(t, pkts[i]->pkt_len + vmirror_packet_tags_len(pkts[i], h->is_tx), UINT32_MAX);
+		t->rejected++;
+		t->tso += pending.tso;
+		t->csum += pending.csum;
+		t->lro += pending.lro;
+	}
+}
+
+static void
+write_all(const struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
+	  struct vmirror_tally *t)
+{
+	const struct vmirror_filter *filter = h->path->filter;
+	const uint64_t mask = unusual(h->is_tx);
+	struct burst burst = {
+		.tsc = rte_rdtsc(),
+		.marks = t->repeats > 0 ? VMIRROR_ENTRY_REPEAT : 0,
+	};
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + AHEAD], const void *));
+		if (filter != NULL && !vmirror_packet_passes(filter, pkts[i], h->is_tx))
+			t->filtered++;
+		else if (__builtin_expect((pkts[i]->ol_flags & mask) != 0, 0))
+			write_unusual(h, pkts[i], &burst, t);
+		else
+			write_plain(h, pkts[i], &burst, t);
+	}
+}
+
+/*
+ * The drain keeps away from cores that forward; not all of them are EAL's. Now and then: where the C
+ * library has no faster way it is a system call.
+ */
+static inline void
+show_cpu(struct vmirror_ring_hook *h)
+{
+	if ((h->bursts++ & 1023) == 0)
+		__atomic_store_n(&h->ring->cpu, sched_getcpu(), __ATOMIC_RELAXED);
+}
+
+static void
+ring_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint16_t n_pkts)
+{
+	struct vmirror_ring_hook *h = (struct vmirror_ring_hook *)hook;
+	struct vmirror_tally t = {.seen = n_pkts};
+	enum vmirror_path_gate gate = __atomic_load_n(&h->path->gate, __ATOMIC_RELAXED);
+
+	if (gate == VMIRROR_GATE_ENDED)
+		return;
+	show_cpu(h);
+	if (h->is_tx)
+		t.repeats = vmirror_repeat_count(&h->repeat, pkts, n_pkts);
+	/* One that is lost may come back any moment: what becomes of them the drain decides. */
+	if (__builtin_expect(gate == VMIRROR_GATE_SINK_FAILED, 0))
+		reject(h, pkts, n_pkts, &t);
+	else
+		write_all(h, pkts, n_pkts, &t);
+	/* In this order: nothing is delivered that was not captured. */
+	vmirror_tally_add(h->tally, &t);
+	vmirror_ring_commit(h->ring);
+}
+
+void
+vmirror_ring_hook_init(struct vmirror_ring_hook *hook, const struct vmirror_path *path,
+		       struct vmirror_ring *ring, struct vmirror_tally *tally, bool is_tx)
+{
+	*hook = (struct vmirror_ring_hook){
+		.hook = {.run = ring_run},
+		.path = path,
+		.ring = ring,
+		.tally = tally,
+		.is_tx = is_tx,
+	};
+}
+
+void
+vmirror_ring_hook_idle(struct vmirror_ring_hook *hook)
+{
+	hook->bursts = 0;
+	__atomic_store_n(&hook->ring->cpu, -1, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_RING_HOOK_H
+#define LIB_RING_HOOK_H
+
+/*
+ * mode=ring: the forwarding core copies the packet into a ring of its own, one for each queue and
+ * direction of each mirror. Everything slow is the drain's.
+ */
+
+#include <stdbool.h>
+
+#include "lib/dispatch.h"
+#include "lib/path.h"
+#include "lib/repeat.h"
+#include "lib/ring.h"
+#include "lib/tally.h"
+
+/** One hook: this mirror on one queue of one port in one direction. */
+struct vmirror_ring_hook {
+	struct vmirror_dispatch_hook hook;
+	const struct vmirror_path *path;
+	struct vmirror_ring *ring;
+	struct vmirror_tally *tally;
+	bool is_tx;
+	unsigned int bursts;          /**< the core's */
+	struct vmirror_repeat repeat; /**< tx; the core's */
+};
+
+void
+vmirror_ring_hook_init(struct vmirror_ring_hook *hook, const struct vmirror_path *path,
+		       struct vmirror_ring *ring, struct vmirror_tally *tally, bool is_tx);
+
+/** Nobody fills the ring any more: no core is to be kept clear for that. No core is inside. */
+void
+vmirror_ring_hook_idle(struct vmirror_ring_hook *hook);
+
+#endif
