@@ -144,7 +144,9 @@ offer(struct vmirror_drain *drain, struct rte_mbuf **pkts, uint16_t n)
 	unsigned int tries;
 
 	for (tries = 0; sent == 0 && tries < drain->patience; tries++) {
-		if (__atomic_load_n(&path->gate, __ATOMIC_RELAXED) != VMIRROR_GATE_OPEN)
+		enum vmirror_path_gate gate = __atomic_load_n(&path->gate, __ATOMIC_RELAXED);
+
+		if (gate == VMIRROR_GATE_SINK_LOST || gate == VMIRROR_GATE_SINK_FAILED)
 			return 0;
 		nap(TRY_NS);
 		sent = rte_eth_tx_burst(path->sink_port, 0, pkts, n);
