@@ -41,7 +41,7 @@ static const struct bad {
 	{RING "dir=rx,dir=tx," SINK, -EINVAL, {"dir", "twice"}},
 	{RING SINK "," SINK, -EINVAL, {"sink", "twice"}},
 	{RING "dir=sideways," SINK, -EINVAL, {"dir", "sideways", "rxtx"}},
-	{RING "mode=ring," SINK, -EINVAL, {"mode", "ring"}},
+	{RING "mode=rnig," SINK, -EINVAL, {"mode", "rnig"}},
 	{RING "snaplen=lots," SINK, -EINVAL, {"snaplen", "lots"}},
 	{RING "snaplen=-1," SINK, -EINVAL, {"snaplen", "-1"}},
 	{RING "count=1x," SINK, -EINVAL, {"count", "1x"}},

@@ -316,8 +316,10 @@ host_mirror(const char *fmt, ...)
 	va_list ap;
 	int n = 0;
 
+	/* A machine may take long over new memory, and churn wants many rings. */
 	if (host_in_rings())
-		n = snprintf(spec, sizeof(spec), "mode=ring,");
+		n = snprintf(spec, sizeof(spec), "mode=ring,%s",
+			     strstr(fmt, "ring_bytes") == NULL ? "ring_bytes=1M," : "");
 	va_start(ap, fmt);
 	vsnprintf(spec + n, sizeof(spec) - (size_t)n, fmt, ap);
 	va_end(ap);

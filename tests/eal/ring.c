@@ -44,9 +44,12 @@ test_order(void **state)
 {
 	unsigned int i;
 
-	host_mirror("name=m,dir=tx,port=%u,sink=[net_pcap,tx_pcap=m.pcap]", two);
-	for (i = 0; i < host_rounds(500, 20000); i++)
+	host_mirror("name=m,dir=tx,port=%u,ring_bytes=8M,sink=[net_pcap,tx_pcap=m.pcap]", two);
+	for (i = 0; i < host_rounds(500, 20000); i++) {
 		burst(two, host_random(2), 1 + host_random(BURST), 60 + host_random(1400), true);
+		if (i % 64 == 63)
+			host_stats("m"); /* until it is all in the file */
+	}
 	assert_int_equal(vmirror_mirror_detach("m", NULL), 0);
 	assert_int_equal(host_stats("m").total.in_flight, 0);
 	assert_int_equal(host_stats("m").total.late, 0);
