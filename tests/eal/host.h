@@ -165,6 +165,10 @@ host_scatter(const void *bytes, uint32_t len, uint16_t max_seg);
 void
 host_expect(const void *bytes, uint32_t caplen, uint32_t len);
 
+/** Forget those noted. */
+void
+host_forget_expected(void);
+
 /** The file holds the records noted, byte for byte, and no others. Forgets them. */
 void
 host_assert_pcap(const char *path);
