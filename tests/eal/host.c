@@ -293,38 +293,66 @@ host_in_rings(void)
 	return mode != NULL && strcmp(mode, "ring") == 0;
 }
 
-void
-host_mirror(const char *fmt, ...)
+static int
+try_mirror(struct vmirror_error *err, const char *fmt, va_list ap)
 {
-	struct vmirror_error err = {0};
 	char spec[1024];
-	va_list ap;
 	int n = 0;
 
 	/* A machine may take long over new memory, and churn wants many rings. */
 	if (host_in_rings())
 		n = snprintf(spec, sizeof(spec), "mode=ring,%s",
 			     strstr(fmt, "ring_bytes") == NULL ? "ring_bytes=1M," : "");
-	va_start(ap, fmt);
 	vsnprintf(spec + n, sizeof(spec) - (size_t)n, fmt, ap);
+	return vmirror_mirror_add(spec, NULL, err);
+}
+
+int
+host_try_mirror(struct vmirror_error *err, const char *fmt, ...)
+{
+	va_list ap;
+	int ret;
+
+	va_start(ap, fmt);
+	ret = try_mirror(err, fmt, ap);
 	va_end(ap);
-	if (vmirror_mirror_add(spec, NULL, &err) != 0)
-		fail_msg("%s: %s", spec, err.text);
+	return ret;
+}
+
+void
+host_mirror(const char *fmt, ...)
+{
+	struct vmirror_error err = {0};
+	va_list ap;
+	int ret;
+
+	va_start(ap, fmt);
+	ret = try_mirror(&err, fmt, ap);
+	va_end(ap);
+	if (ret != 0)
+		fail_msg("%s: %s", fmt, err.text);
+}
+
+struct vmirror_stats
+host_stats_now(const char *name)
+{
+	struct vmirror_stats stats = {.size = sizeof(stats)};
+	struct vmirror_error err = {0};
+
+	if (vmirror_mirror_stats(name, &stats, &err) != 0)
+		fail_msg("%s", err.text);
+	return stats;
 }
 
 struct vmirror_stats
 host_stats(const char *name)
 {
-	struct vmirror_stats stats = {.size = sizeof(stats)};
-	struct vmirror_error err = {0};
-
+	struct vmirror_stats stats = host_stats_now(name);
 	unsigned int ms;
 
-	if (vmirror_mirror_stats(name, &stats, &err) != 0)
-		fail_msg("%s", err.text);
 	for (ms = 0; host_in_rings() && stats.total.in_flight > 0 && ms < 1000; ms++) {
 		rte_delay_us_sleep(1000);
-		assert_int_equal(vmirror_mirror_stats(name, &stats, &err), 0);
+		stats = host_stats_now(name);
 	}
 	return stats;
 }
@@ -471,6 +499,13 @@ host_remove(const char *name)
 	host_assert_conserved(name);
 	if (vmirror_mirror_remove(name, &err) != 0)
 		fail_msg("%s", err.text);
+}
+
+void
+host_warm_up(const char *ports, const char *sink)
+{
+	host_mirror("name=warm,port=%s,sink=%s", ports, sink);
+	host_remove("warm");
 }
 
 void

@@ -93,6 +93,13 @@ host_loop(uint16_t port_id, uint16_t queue, unsigned int n, uint32_t len);
 void
 host_engine_init(void);
 
+/**
+ * Mirror ports once: ethdev's callbacks, and net_pcap's field in mbufs, are made then and stay, and
+ * are to be there before memory is compared. The arguments are as in a spec.
+ */
+void
+host_warm_up(const char *ports, const char *sink);
+
 /** Whether a notice with these words has come. */
 bool
 host_noticed(const char *words);
@@ -109,6 +116,11 @@ host_in_rings(void);
 void
 host_mirror(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/** The same for one that may fail. @return what vmirror_mirror_add() does */
+int
+host_try_mirror(struct vmirror_error *err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /** vmirror_mirror_remove() of a mirror that is there, its counters checked before. */
 void
 host_remove(const char *name);
@@ -120,6 +132,10 @@ host_reset(void);
 /** Statistics of a mirror that is there; what is in rings is given a moment to arrive. */
 struct vmirror_stats
 host_stats(const char *name);
+
+/** The same, as they are: for sinks that hold packets for as long as they like. */
+struct vmirror_stats
+host_stats_now(const char *name);
 
 /** Both equations of struct vmirror_counters, of the total and of every queue; nothing in flight. */
 void

@@ -82,9 +82,7 @@ start(void)
 	host_init();
 	host_plug("net_ring0", "", 2);
 	host_engine_init();
-	/* ethdev's callbacks, net_pcap's field in mbufs: made once, before memory is compared. */
-	host_mirror("name=warm,port=net_ring0,sink=[net_pcap,tx_pcap=/dev/null]");
-	host_remove("warm");
+	host_warm_up("net_ring0", "[net_pcap,tx_pcap=/dev/null]");
 	before = host_footprint();
 }
 

@@ -402,9 +402,7 @@ main(void)
 	host_init();
 	host_plug("net_ring0", "", 1);
 	host_engine_init();
-	/* ethdev's callbacks, net_pcap's field in mbufs: made once, before memory is compared. */
-	host_mirror("name=warm,port=0,sink=[net_pcap,tx_pcap=/dev/null]");
-	host_remove("warm");
+	host_warm_up("0", "[net_pcap,tx_pcap=/dev/null]");
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	vmirror_engine_fini();
 	host_fini();

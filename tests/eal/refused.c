@@ -149,9 +149,7 @@ main(void)
 	host_init();
 	port = host_plug("net_ring0", "", 1);
 	host_engine_init();
-	/* ethdev's callbacks are made once and stay: have them there before memory is compared. */
-	host_mirror("name=warm,port=net_ring0,sink=[net_null]");
-	host_remove("warm");
+	host_warm_up("net_ring0", "[net_null]");
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	vmirror_engine_fini();
 	host_fini();

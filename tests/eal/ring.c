@@ -148,8 +148,7 @@ main(void)
 	one = host_plug("net_ring0", "", 1);
 	two = host_plug("net_ring1", "", 2);
 	host_engine_init();
-	host_mirror("name=warm,port=all,sink=[net_pcap,tx_pcap=/dev/null]");
-	host_remove("warm");
+	host_warm_up("all", "[net_pcap,tx_pcap=/dev/null]");
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	vmirror_engine_fini();
 	host_fini();
