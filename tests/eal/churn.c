@@ -49,7 +49,8 @@ test_attach_detach(void **state)
 	traffic_during(port_id, attach_detach, 200, host_rounds(5000, 100000), NULL);
 	stats = host_stats("a");
 	assert_true(stats.total.delivered > 0);
-	assert_int_equal(stats.total.no_room, 0);
+	/* A thread that gets no turn for long leaves its rings full. */
+	assert_true(stats.total.no_room == 0 || host_in_rings());
 	assert_true(host_stats("b").total.filtered > 0);
 	assert_int_equal(vmirror_mirror_remove("a", NULL), 0);
 	assert_int_equal(vmirror_mirror_remove("b", NULL), 0);

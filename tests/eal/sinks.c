@@ -95,17 +95,16 @@ assert_conserved(const struct vmirror_counters *c)
 static void
 add(void)
 {
-	char spec[512];
+	struct vmirror_error err;
 
-	snprintf(spec, sizeof(spec), "name=m,port=net_ring_a,sink=%s", sink);
-	while (peer != 0 && vmirror_mirror_add(spec, NULL, NULL) != 0) {
+	while (host_try_mirror(&err, "name=m,port=net_ring_a,sink=%s", sink) != 0) {
+		if (peer == 0)
+			fail_msg("%s", err.text);
 		host_wait(waitpid(peer, NULL, WNOHANG) == peer);
 		unlink("peer.sock");
 		peer = start_peer(peer_vdev);
 		restarts++;
 	}
-	if (peer == 0)
-		host_mirror("%s", spec);
 }
 
 static void
@@ -116,11 +115,11 @@ plug_unplug(unsigned int n)
 
 	for (i = 0; i < n; i++) {
 		add();
-		host_wait(host_stats("m").total.captured > 0);
+		host_wait(host_stats_now("m").total.captured > 0);
 		rte_delay_us_sleep(100 + i % 7 * 100);
 		if (i % 2 == 0)
 			assert_int_equal(vmirror_mirror_detach("m", NULL), 0);
-		stats = host_stats("m");
+		stats = host_stats_now("m");
 		if (i % 2 == 0)
 			assert_conserved(&stats.total);
 		assert_true(stats.state == (i % 2 == 0 ? VMIRROR_DETACHED : VMIRROR_ATTACHED));
