@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,40 @@
 #include "token.h"
 #include "value.h"
 
+enum key {
+	KEY_NAME,
+	KEY_PORT,
+	KEY_QUEUE,
+	KEY_DIR,
+	KEY_FILTER,
+	KEY_SNAPLEN,
+	KEY_SAMPLE,
+	KEY_MAX_PPS,
+	KEY_MAX_BPS,
+	KEY_GUARD,
+	KEY_MODE,
+	KEY_COUNT,
+	KEY_DURATION,
+	KEY_MBUFS,
+	KEY_RING_BYTES,
+	KEY_LATENCY,
+	KEY_CORE,
+	KEY_SINK,
+	N_KEYS,
+};
+
+static const char *const key_names[N_KEYS + 1] = {
+	[KEY_NAME] = "name",         [KEY_PORT] = "port",       [KEY_QUEUE] = "queue",
+	[KEY_DIR] = "dir",           [KEY_FILTER] = "filter",   [KEY_SNAPLEN] = "snaplen",
+	[KEY_SAMPLE] = "sample",     [KEY_MAX_PPS] = "max_pps", [KEY_MAX_BPS] = "max_bps",
+	[KEY_GUARD] = "guard",       [KEY_MODE] = "mode",       [KEY_COUNT] = "count",
+	[KEY_DURATION] = "duration", [KEY_MBUFS] = "mbufs",     [KEY_RING_BYTES] = "ring_bytes",
+	[KEY_LATENCY] = "latency",   [KEY_CORE] = "core",       [KEY_SINK] = "sink",
+};
+
 /* What stands behind one `key=`. */
 struct input {
+	enum key key;
 	const struct vmirror_token_scan *scan;
 	const struct vmirror_token *token;
 	const char *text; /* the value, its quotes and escapes undone */
@@ -227,16 +260,83 @@ parse_filter(struct vmirror_spec *spec, const struct input *in)
 	return vmirror_value_check_line(spec->filter, "filter", in->err);
 }
 
-static int
-parse_snaplen(struct vmirror_spec *spec, const struct input *in)
-{
-	static const struct vmirror_value_limits limits = {.min = 1, .max = 262144};
-	uint64_t number;
-	int ret = vmirror_value_number(&number, in->text, &limits, "snaplen", in->err);
+/* Keys that take a number, and nothing else. */
+static const struct {
+	struct vmirror_value_limits limits;
+	size_t at; /* in the spec */
+	bool is_32;
+} numbers[N_KEYS] = {
+	[KEY_SNAPLEN] = {{1, 262144, false}, offsetof(struct vmirror_spec, snaplen), true},
+	[KEY_SAMPLE] = {{1, 1000000000, true}, offsetof(struct vmirror_spec, sample), true},
+	[KEY_MAX_PPS] = {{1, 1000000000000, true}, offsetof(struct vmirror_spec, max_pps), false},
+	[KEY_MAX_BPS] = {{1, 1000000000000000, true},
+			 offsetof(struct vmirror_spec, max_bps),
+			 false},
+	[KEY_COUNT] = {{1, UINT64_MAX, true}, offsetof(struct vmirror_spec, count), false},
+	[KEY_MBUFS] = {{32, 67108864, true}, offsetof(struct vmirror_spec, mbufs), true},
+	[KEY_RING_BYTES] = {{16000, UINT64_C(1) << 36, true},
+			    offsetof(struct vmirror_spec, ring_bytes),
+			    false},
+	[KEY_CORE] = {{0, UINT16_MAX - 1, false}, offsetof(struct vmirror_spec, core), true},
+};
 
-	if (ret == 0)
-		spec->snaplen = (uint32_t)number;
+static int
+parse_number(struct vmirror_spec *spec, const struct input *in)
+{
+	char *field = (char *)spec + numbers[in->key].at;
+	uint64_t number;
+	int ret = vmirror_value_number(&number, in->text, &numbers[in->key].limits,
+				       key_names[in->key], in->err);
+
+	if (ret == 0 && numbers[in->key].is_32)
+		*(uint32_t *)field = (uint32_t)number;
+	else if (ret == 0)
+		*(uint64_t *)field = number;
 	return ret;
+}
+
+/* One in one is every packet, as without the key. */
+static int
+parse_sample(struct vmirror_spec *spec, const struct input *in)
+{
+	int ret = parse_number(spec, in);
+
+	if (ret == 0 && spec->sample == 1)
+		spec->sample = 0;
+	return ret;
+}
+
+static int
+parse_core(struct vmirror_spec *spec, const struct input *in)
+{
+	spec->has_core = true;
+	return parse_number(spec, in);
+}
+
+/* Per cent, with or without the sign. */
+static int
+parse_guard(struct vmirror_spec *spec, const struct input *in)
+{
+	static const struct vmirror_value_limits limits = {.min = 1, .max = 99};
+	size_t len = strlen(in->text);
+	uint64_t number;
+	char digits[8];
+	int ret;
+
+	if (len > 0 && in->text[len - 1] == '%')
+		len--;
+	if (len >= sizeof(digits))
+		len = 0;
+	memcpy(digits, in->text, len);
+	digits[len] = '\0';
+	ret = vmirror_value_number(&number, digits, &limits, "guard", NULL);
+	if (ret != 0)
+		return vmirror_error_set(in->err, ret,
+					 "guard: '%s' is no share of a core's time; right would be "
+					 "1%% to 99%%",
+					 in->text);
+	spec->guard = (uint32_t)number;
+	return 0;
 }
 
 static int
@@ -249,18 +349,6 @@ parse_mode(struct vmirror_spec *spec, const struct input *in)
 	if (ret == 0)
 		spec->mode = i == 0 ? VMIRROR_SPEC_INLINE : VMIRROR_SPEC_RING;
 	return ret;
-}
-
-static int
-parse_ring_bytes(struct vmirror_spec *spec, const struct input *in)
-{
-	static const struct vmirror_value_limits limits = {
-		.min = 16000,
-		.max = UINT64_C(1) << 36,
-		.scaled = true,
-	};
-
-	return vmirror_value_number(&spec->ring_bytes, in->text, &limits, "ring_bytes", in->err);
 }
 
 static int
@@ -277,37 +365,9 @@ parse_latency(struct vmirror_spec *spec, const struct input *in)
 }
 
 static int
-parse_count(struct vmirror_spec *spec, const struct input *in)
-{
-	static const struct vmirror_value_limits limits = {
-		.min = 1,
-		.max = UINT64_MAX,
-		.scaled = true,
-	};
-
-	return vmirror_value_number(&spec->count, in->text, &limits, "count", in->err);
-}
-
-static int
 parse_duration(struct vmirror_spec *spec, const struct input *in)
 {
 	return vmirror_value_duration(&spec->duration_ms, in->text, "duration", in->err);
-}
-
-static int
-parse_mbufs(struct vmirror_spec *spec, const struct input *in)
-{
-	static const struct vmirror_value_limits limits = {
-		.min = 32,
-		.max = 67108864,
-		.scaled = true,
-	};
-	uint64_t number;
-	int ret = vmirror_value_number(&number, in->text, &limits, "mbufs", in->err);
-
-	if (ret == 0)
-		spec->mbufs = (uint32_t)number;
-	return ret;
 }
 
 static int
@@ -315,23 +375,6 @@ parse_sink(struct vmirror_spec *spec, const struct input *in)
 {
 	return vmirror_spec_sink_parse(&spec->sink, in->scan, in->token, in->text, in->err);
 }
-
-enum key {
-	KEY_NAME,
-	KEY_PORT,
-	KEY_QUEUE,
-	KEY_DIR,
-	KEY_FILTER,
-	KEY_SNAPLEN,
-	KEY_MODE,
-	KEY_COUNT,
-	KEY_DURATION,
-	KEY_MBUFS,
-	KEY_RING_BYTES,
-	KEY_LATENCY,
-	KEY_SINK,
-	N_KEYS,
-};
 
 static const struct {
 	int (*parse)(struct vmirror_spec *spec, const struct input *in);
@@ -342,30 +385,19 @@ static const struct {
 	[KEY_QUEUE] = {parse_queue, "a list, as in queue=[0-3,7]"},
 	[KEY_DIR] = {parse_dir, "rx, tx or rxtx, once"},
 	[KEY_FILTER] = {parse_filter, "one filter, as in filter=\"tcp or udp\""},
-	[KEY_SNAPLEN] = {parse_snaplen, "one of them"},
+	[KEY_SNAPLEN] = {parse_number, "one of them"},
+	[KEY_SAMPLE] = {parse_sample, "one of them"},
+	[KEY_MAX_PPS] = {parse_number, "one of them"},
+	[KEY_MAX_BPS] = {parse_number, "one of them"},
+	[KEY_GUARD] = {parse_guard, "one of them"},
 	[KEY_MODE] = {parse_mode, "one of them"},
-	[KEY_COUNT] = {parse_count, "one of them"},
+	[KEY_COUNT] = {parse_number, "one of them"},
 	[KEY_DURATION] = {parse_duration, "one of them"},
-	[KEY_MBUFS] = {parse_mbufs, "one of them"},
-	[KEY_RING_BYTES] = {parse_ring_bytes, "one of them"},
+	[KEY_MBUFS] = {parse_number, "one of them"},
+	[KEY_RING_BYTES] = {parse_number, "one of them"},
 	[KEY_LATENCY] = {parse_latency, "one of them"},
+	[KEY_CORE] = {parse_core, "one of them"},
 	[KEY_SINK] = {parse_sink, "one sink in each mirror"},
-};
-
-static const char *const key_names[N_KEYS + 1] = {
-	[KEY_NAME] = "name",
-	[KEY_PORT] = "port",
-	[KEY_QUEUE] = "queue",
-	[KEY_DIR] = "dir",
-	[KEY_FILTER] = "filter",
-	[KEY_SNAPLEN] = "snaplen",
-	[KEY_MODE] = "mode",
-	[KEY_COUNT] = "count",
-	[KEY_DURATION] = "duration",
-	[KEY_MBUFS] = "mbufs",
-	[KEY_RING_BYTES] = "ring_bytes",
-	[KEY_LATENCY] = "latency",
-	[KEY_SINK] = "sink",
 };
 
 static int
@@ -432,11 +464,14 @@ parse_pair(struct vmirror_spec *spec, const struct vmirror_token_scan *scan,
 	text = vmirror_token_dup(token);
 	if (text == NULL)
 		return vmirror_value_no_memory(err);
+	in.key = (enum key)key;
 	in.text = text;
 	ret = keys[key].parse(spec, &in);
 	free(text);
 	return ret;
 }
+
+#define RING_KEYS (1u << KEY_RING_BYTES | 1u << KEY_LATENCY | 1u << KEY_CORE)
 
 static int
 check_complete(const struct vmirror_spec *spec, unsigned int seen, struct vmirror_error *err)
@@ -451,11 +486,13 @@ check_complete(const struct vmirror_spec *spec, unsigned int seen, struct vmirro
 		return vmirror_error_set(err, -EINVAL,
 					 "no sink is given; right would be, say, "
 					 "sink=[net_pcap,tx_pcap=report.pcap]");
-	if (spec->mode != VMIRROR_SPEC_RING && (seen & (1u << KEY_RING_BYTES | 1u << KEY_LATENCY)))
+	if (spec->mode != VMIRROR_SPEC_RING && (seen & RING_KEYS))
 		return vmirror_error_set(err, -EINVAL,
 					 "%s: there are no rings in mode=inline; right would be "
 					 "mode=ring",
-					 seen & 1u << KEY_RING_BYTES ? "ring_bytes" : "latency");
+					 seen & 1u << KEY_RING_BYTES ? "ring_bytes"
+					 : seen & 1u << KEY_LATENCY  ? "latency"
+								     : "core");
 	/* "1G" grows when built: whoever builds may rely on VMIRROR_SPEC_TEXT_SIZE all the same. */
 	len = vmirror_spec_build(spec, NULL, 0);
 	if (len >= VMIRROR_SPEC_TEXT_SIZE)

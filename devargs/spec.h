@@ -67,12 +67,18 @@ struct vmirror_spec {
 	enum vmirror_spec_dir dir; /**< rxtx */
 	char *filter;              /**< pcap-filter(7) text; NULL: every packet */
 	uint32_t snaplen;          /**< bytes kept of a packet; 0: all */
+	uint32_t sample;           /**< one in so many is taken; 0: every one */
+	uint64_t max_pps;          /**< packets a second at the most; 0: no limit */
+	uint64_t max_bps;          /**< bits a second at the most, of the bytes kept; 0: no limit */
+	uint32_t guard;            /**< per cent of a forwarding core's time; 0: no limit */
 	enum vmirror_spec_mode mode;
-	uint64_t count;                /**< packets after which the mirror ends; 0: never */
-	uint64_t duration_ms;          /**< time after which the mirror ends; 0: never */
-	uint32_t mbufs;                /**< size of the mirror's own mempool; 0: the default */
-	uint64_t ring_bytes;           /**< of each ring, at the least; 0: the default */
-	uint64_t latency_ms;           /**< from the core to the sink; 0: the default */
+	uint64_t count;       /**< packets after which the mirror ends; 0: never */
+	uint64_t duration_ms; /**< time after which the mirror ends; 0: never */
+	uint32_t mbufs;       /**< size of the mirror's own mempool; 0: the default */
+	uint64_t ring_bytes;  /**< of each ring, at the least; 0: the default */
+	uint64_t latency_ms;  /**< from the core to the sink; 0: the default */
+	bool has_core;        /**< the drain's thread runs on the next; else where it likes */
+	uint32_t core;
 	struct vmirror_spec_sink sink; /**< required */
 };
 

@@ -155,6 +155,10 @@ vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size)
 	}
 	print_filter(&out, spec->filter);
 	print_number(&out, "snaplen", spec->snaplen, "");
+	print_number(&out, "sample", spec->sample, "");
+	print_number(&out, "max_pps", spec->max_pps, "");
+	print_number(&out, "max_bps", spec->max_bps, "");
+	print_number(&out, "guard", spec->guard, "%");
 	print_number(&out, "count", spec->count, "");
 	print_number(&out, "duration", duration, unit);
 	print_number(&out, "mbufs", spec->mbufs, "");
@@ -165,6 +169,10 @@ vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size)
 	print_number(&out, "ring_bytes", spec->ring_bytes, "");
 	unit = vmirror_value_duration_unit(spec->latency_ms, &duration);
 	print_number(&out, "latency", duration, unit);
+	if (spec->has_core) {
+		print_key(&out, "core");
+		print(&out, "%" PRIu32, spec->core);
+	}
 	print_sink(&out, &spec->sink);
 	return (int)out.len;
 }
@@ -222,9 +230,11 @@ vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b)
 {
 	return strcmp(a->name, b->name) == 0 && same_ports(a, b) && same_queues(a, b) &&
 	       a->dir == b->dir && same_text(a->filter, b->filter) && a->snaplen == b->snaplen &&
-	       a->mode == b->mode && a->count == b->count && a->duration_ms == b->duration_ms &&
-	       a->mbufs == b->mbufs && a->ring_bytes == b->ring_bytes &&
-	       a->latency_ms == b->latency_ms && same_sink(&a->sink, &b->sink);
+	       a->sample == b->sample && a->max_pps == b->max_pps && a->max_bps == b->max_bps &&
+	       a->guard == b->guard && a->mode == b->mode && a->count == b->count &&
+	       a->duration_ms == b->duration_ms && a->mbufs == b->mbufs &&
+	       a->ring_bytes == b->ring_bytes && a->latency_ms == b->latency_ms &&
+	       a->has_core == b->has_core && a->core == b->core && same_sink(&a->sink, &b->sink);
 }
 
 bool

@@ -92,8 +92,11 @@ static const struct {
 	 "dir=rxtx,queue=0,port=0,name=w",
 	 "name=w,port=0,queue=0,filter=ip,snaplen=262144,count=1000,duration=10s,mbufs=67108864,"
 	 "sink=net_null"},
-	{"latency=20ms,sink=net_null,port=0,ring_bytes=1M,mode=ring",
-	 "port=0,mode=ring,ring_bytes=1000000,latency=20ms,sink=net_null"},
+	{"core=0,latency=20ms,sink=net_null,port=0,ring_bytes=1M,mode=ring",
+	 "port=0,mode=ring,ring_bytes=1000000,latency=20ms,core=0,sink=net_null"},
+	{"guard=5,max_bps=1G,max_pps=10k,sample=100,port=0,sink=net_null",
+	 "port=0,sample=100,max_pps=10000,max_bps=1000000000,guard=5%,sink=net_null"},
+	{"port=0,sample=1,guard=99%,sink=net_null", "port=0,guard=99%,sink=net_null"},
 	{" name = w ,\n\tport = [ 0 , 1 ] , sink = [ net_x , a = b c , d ] ",
 	 "name=w,port=[0,1],sink=[net_x,a=b c,d]"},
 	{"name=\"w\",port=\"0\",dir=\"rx\",sink=[\"net_x\",a=\"b\"]",
@@ -180,8 +183,9 @@ static const struct {
 	{"port=0", "no sink is given; right would be, say, sink=[net_pcap,tx_pcap=report.pcap]"},
 	/* keys */
 	{"prot=0,sink=net_null",
-	 "the key 'prot' is unknown; known: name, port, queue, dir, filter, snaplen, mode, count, "
-	 "duration, mbufs, ring_bytes, latency, sink; did you mean 'port'?"},
+	 "the key 'prot' is unknown; known: name, port, queue, dir, filter, snaplen, sample, "
+	 "max_pps, max_bps, guard, mode, count, duration, mbufs, ring_bytes, latency, core, sink; "
+	 "did you mean 'port'?"},
 	{"PORT=0,sink=net_null", "did you mean 'port'?"},
 	{"po\nrt=0", "the key 'po\\x0art' is unknown"},
 	{"port=0,sink=net_pcap,tx_pcap=a", "stand in its brackets: sink=[vdev,key=value]"},
@@ -234,6 +238,15 @@ static const struct {
 	{"port=0,mode=ring,latency=2s,sink=net_null", "latency: 2s is more than a second"},
 	{"port=0,ring_bytes=1M,sink=net_null", "ring_bytes: there are no rings in mode=inline"},
 	{"latency=1ms,port=0,mode=inline,sink=net_null", "right would be mode=ring"},
+	{"core=1,port=0,mode=inline,sink=net_null", "core: there are no rings in mode=inline"},
+	{"core=x,port=0,mode=ring,sink=net_null", "core: 'x' is not a number"},
+	{"port=0,sample=0,sink=net_null", "sample: '0' is not a number that it takes"},
+	{"port=0,max_pps=0,sink=net_null", "max_pps: '0'"},
+	{"port=0,max_bps=1T,sink=net_null", "max_bps: '1T'"},
+	{"port=0,guard=100%,sink=net_null", "guard: '100%' is no share of a core's time"},
+	{"port=0,guard=0,sink=net_null", "guard: '0' is no share"},
+	{"port=0,guard=%,sink=net_null", "guard: '%' is no share"},
+	{"port=0,guard=5%%,sink=net_null", "right would be 1% to 99%"},
 	{"port=0,filter=\" \n\",sink=net_null", "filter: it is blank"},
 	{"port=0,filter=a\001,sink=net_null", "filter: 'a\\x01' holds the control byte '\\x01'"},
 	{"port=0,snaplen=0,sink=net_null", "snaplen: '0'"},
