@@ -57,8 +57,11 @@ print_check(const struct ports *ports, const struct mirrors *mirrors)
 	       mebibytes(ports->pool_bytes));
 	for (unsigned int i = 0; i < mirrors->n; i++)
 		printf("mirror %s: %s\n", mirrors->plan[i].name, mirrors->plan[i].text);
-	printf("total: %u mirror%s, %" PRIu64 " MB with the ports'\n", mirrors->n,
-	       mirrors->n == 1 ? "" : "s", mebibytes(mirrors->memory_bytes + ports->pool_bytes));
+	printf("total: %u mirror%s, %" PRIu64 " MB of DPDK's memory with the ports', %" PRIu64
+	       " MB of the system's for rings\n",
+	       mirrors->n, mirrors->n == 1 ? "" : "s",
+	       mebibytes(mirrors->memory_bytes + ports->pool_bytes),
+	       mebibytes(mirrors->ring_bytes));
 }
 
 static void
@@ -158,7 +161,11 @@ notify(void *arg, enum vmirror_level level, const char *text)
 static int
 run_engine(const struct options *options, struct control *control, struct vmirror_error *err)
 {
-	const struct vmirror_engine_opts opts = {.size = sizeof(opts), .notify = notify};
+	const struct vmirror_engine_opts opts = {
+		.size = sizeof(opts),
+		.notify = notify,
+		.max_memory = options->max_memory,
+	};
 	struct ports ports;
 	int ret;
 

@@ -38,8 +38,10 @@ mirrors_check(struct mirrors *mirrors, const struct options *options, struct vmi
 		vmirror_error_prefix(err, ret, "%s: ", options->mirror[bad].origin);
 		goto free_all;
 	}
-	for (unsigned int i = 0; i < mirrors->n; i++)
+	for (unsigned int i = 0; i < mirrors->n; i++) {
 		mirrors->memory_bytes += mirrors->plan[i].memory_bytes;
+		mirrors->ring_bytes += mirrors->plan[i].ring_bytes;
+	}
 	free(specs);
 	return 0;
 

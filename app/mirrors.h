@@ -14,7 +14,8 @@ struct options;
 struct mirrors {
 	struct vmirror_plan *plan; /* in the order of options.mirror */
 	unsigned int n;
-	uint64_t memory_bytes;
+	uint64_t memory_bytes; /**< of DPDK's */
+	uint64_t ring_bytes;   /**< and of the system's */
 };
 
 /**

@@ -183,6 +183,18 @@ set_check(struct options *options, const char *value, struct vmirror_error *err)
 }
 
 static int
+set_max_memory(struct options *options, const char *value, struct vmirror_error *err)
+{
+	static const struct vmirror_value_limits limits = {
+		.min = 1,
+		.max = UINT64_C(1) << 50,
+		.scaled = true,
+	};
+
+	return vmirror_value_number(&options->max_memory, value, &limits, "max-memory", err);
+}
+
+static int
 set_busy_poll(struct options *options, const char *value, struct vmirror_error *err)
 {
 	options->busy_poll = true;
@@ -221,6 +233,8 @@ static const struct option_def defs[] = {
 	{"mtu", "BYTES", "set the ports' MTU", false, set_mtu},
 	{"rxd", "N", "descriptors per rx queue (what the port prefers, else 256)", false, set_rxd},
 	{"txd", "N", "descriptors per tx queue (what the port prefers, else 256)", false, set_txd},
+	{"max-memory", "BYTES", "that mirrors may take for rings and packet buffers (no limit)",
+	 false, set_max_memory},
 	{"busy-poll", NULL, "never sleep: lower latency, a core burnt per lcore", false,
 	 set_busy_poll},
 	{"help", NULL, "print this, and end", true, set_help},

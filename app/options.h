@@ -27,6 +27,7 @@ struct options {
 	struct vmirror_config config;
 	uint64_t stats_ms;    /**< 0: none */
 	uint64_t duration_ms; /**< 0: until a signal */
+	uint64_t max_memory;  /**< bytes that mirrors may take; 0: as much as there is */
 	uint16_t queues;      /**< per port; 0: as many as there is use for */
 	uint16_t mtu;         /**< 0: the ports' own */
 	uint16_t rxd, txd;    /**< descriptors per queue; 0: the ports' preference */

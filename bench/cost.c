@@ -44,6 +44,7 @@
 #define FILE_SINK  "[net_pcap,tx_pcap=%s/bench.pcap]"
 /* Rings that a batch does not fill, and a drain that looks in during one. */
 #define RINGS    "mode=ring,ring_bytes=128M,latency=1ms,"
+#define INLINE   "mode=inline,"
 #define PATIENCE 3 /* how many times its seconds a measurement may take when disturbed */
 
 enum port {
@@ -267,43 +268,28 @@ end_mirror(void)
 	unlink(path);
 }
 
+#define MIRROR(name, sink, keys)                                                                   \
+	{                                                                                          \
+		name, "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror, sink, keys  \
+	}
+#define BOTH_MODES(of, sink)                                                                       \
+	MIRROR("cost/inline-" of, sink, INLINE), MIRROR("cost/ring-" of, sink, RINGS)
+
 static const struct measurement measurements[] = {
 	{"cost/none", "ns/pkt", PORT_BARE, PORT_BARE, 1, NULL, NULL},
 	{"cost/noise", "ns/pkt", PORT_BARE, PORT_CALLBACK, 1, NULL, NULL},
 	{"cost/memcpy", "ns/pkt", PORT_BARE, PORT_CALLBACK, 1, begin_memcpy, end_memcpy},
 	{"cost/jit", "ns/pkt", PORT_BARE, PORT_CALLBACK, 1, begin_jit, end_jit},
-	{"cost/filter-none", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 FILE_SINK, "filter=\"tcp port 80\","},
+	MIRROR("cost/filter-none", FILE_SINK, "filter=\"tcp port 80\","),
 	{"cost/detached", "ns/burst", PORT_IDLE_BARE, PORT_IDLE_MIRRORED, BURST, begin_detached,
 	 end_mirror, FILE_SINK},
-	{"cost/inline-null", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_null_bench]"},
-	{"cost/inline-pcap", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 FILE_SINK},
-	{"cost/inline-tap", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_tap,iface=bench0]"},
-	{"cost/inline-pcap-iface", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_pcap,tx_iface=bench1]"},
-	{"cost/inline-af_packet", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_af_packet,iface=bench1]"},
-	{"cost/inline-af_xdp", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_af_xdp,iface=bench1]"},
-	{"cost/inline-virtio", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[virtio_user_bench,path=%s/" PEER "]"},
-	{"cost/ring-null", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_null_bench]", RINGS},
-	{"cost/ring-pcap", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 FILE_SINK, RINGS},
-	{"cost/ring-tap", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_tap,iface=bench0]", RINGS},
-	{"cost/ring-pcap-iface", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_pcap,tx_iface=bench1]", RINGS},
-	{"cost/ring-af_packet", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_af_packet,iface=bench1]", RINGS},
-	{"cost/ring-af_xdp", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[net_af_xdp,iface=bench1]", RINGS},
-	{"cost/ring-virtio", "ns/pkt", PORT_BARE, PORT_MIRRORED, 1, begin_mirror, end_mirror,
-	 "[virtio_user_bench,path=%s/" PEER "]", RINGS},
+	BOTH_MODES("null", "[net_null_bench]"),
+	BOTH_MODES("pcap", FILE_SINK),
+	BOTH_MODES("tap", "[net_tap,iface=bench0]"),
+	BOTH_MODES("pcap-iface", "[net_pcap,tx_iface=bench1]"),
+	BOTH_MODES("af_packet", "[net_af_packet,iface=bench1]"),
+	BOTH_MODES("af_xdp", "[net_af_xdp,iface=bench1]"),
+	BOTH_MODES("virtio", "[virtio_user_bench,path=%s/" PEER "]"),
 };
 
 static __rte_noinline void
@@ -482,10 +468,14 @@ run(int n_words, char *words[])
 	return ret;
 }
 
-/* The kernel knows what this core shares; sysconf() may add up what the whole machine has. */
+/*
+ * The kernel knows what this core shares; sysconf() may add up what the whole machine has. A virtual
+ * machine may be told of caches that it shares with many others, and has little of.
+ */
 static size_t
 last_level_cache(void)
 {
+	const size_t most = 32 << 20;
 	FILE *file = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "re");
 	size_t kib = 0;
 
@@ -493,7 +483,7 @@ last_level_cache(void)
 		kib = 32 << 10;
 	if (file != NULL)
 		fclose(file);
-	return kib << 10;
+	return RTE_MIN(kib << 10, most);
 }
 
 int

@@ -61,6 +61,11 @@ struct vmirror_engine_opts {
 	 * beside the host's, so the drivers of its ports are asked only while the ports are started.
 	 */
 	int unaware_host;
+	/**
+	 * Bytes that all mirrors together may take, of DPDK's memory for mempools and of the system's
+	 * for rings. One that would take more is refused. 0: as much as there is.
+	 */
+	uint64_t max_memory;
 };
 
 /**
@@ -179,7 +184,7 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 struct vmirror_counters {
 	uint64_t seen;          /**< packets that passed a hook while the mirror took packets */
 	uint64_t filtered;      /**< did not match the filter */
-	uint64_t sampled_out;   /**< left out by sampling or a rate limit */
+	uint64_t sampled_out;   /**< left out by sample=, max_pps=, max_bps= or guard= */
 	uint64_t captured;      /**< taken for the sink */
 	uint64_t no_room;       /**< matched, but the mempool was empty or the ring full */
 	uint64_t delivered;     /**< accepted by the sink, and as far as can be known kept by it */
@@ -245,6 +250,7 @@ struct vmirror_stats {
 	 */
 	uint64_t tx_seen;
 	uint64_t tx_sent;
+	uint64_t memory_bytes; /**< that the mirror has: its mempool, and its rings */
 	struct vmirror_counters total;
 };
 

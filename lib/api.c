@@ -16,6 +16,7 @@
 #include "lib/mirror.h"
 #include "lib/pool.h"
 #include "lib/shared.h"
+#include "lib/thread.h"
 
 /* How long one call replaces sinks, until it leaves the others to the next. */
 #define TEND_NS UINT64_C(200000000)
@@ -43,7 +44,7 @@ tidy(void)
 static void
 tend(void)
 {
-	uint64_t start = vmirror_mirror_now_ns();
+	uint64_t start = vmirror_now_ns();
 	struct vmirror_mirror *mirror;
 
 	tidy();
@@ -51,7 +52,7 @@ tend(void)
 		return;
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		vmirror_mirror_read_ports(mirror);
-		if (vmirror_mirror_now_ns() - start < TEND_NS)
+		if (vmirror_now_ns() - start < TEND_NS)
 			vmirror_mirror_revive(mirror);
 	}
 }
@@ -222,12 +223,13 @@ check_one(const char *spec, struct vmirror_plan *plan, struct vmirror_error *err
 
 	if (ret != 0)
 		return ret;
+	mirror->planned = true;
 	list_insert(mirror);
 	if (plan != NULL) {
 		snprintf(plan->name, sizeof(plan->name), "%s", mirror->spec.name);
 		vmirror_mirror_describe(mirror, plan->text, sizeof(plan->text));
 		plan->hooks = vmirror_mirror_hooks(mirror);
-		plan->memory_bytes = vmirror_mirror_memory(mirror);
+		plan->memory_bytes = mirror->pool_bytes;
 		if (vmirror_mirror_has_rings(mirror))
 			plan->ring_bytes = plan->hooks * vmirror_mirror_ring_bytes(mirror);
 	}
@@ -286,6 +288,7 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 		stats->tx_sent += source->tx.sent;
 	}
 
+	stats->memory_bytes = vmirror_mirror_bytes(mirror);
 	held = vmirror_mirror_held(mirror);
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next) {

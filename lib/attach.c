@@ -287,16 +287,6 @@ vmirror_mirror_read_ports(struct vmirror_mirror *mirror)
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
-static struct vmirror_ring *
-take_ring(struct vmirror_mirror *mirror)
-{
-	struct vmirror_ring *ring = mirror->spare_rings;
-
-	if (ring != NULL)
-		mirror->spare_rings = ring->spare;
-	return ring;
-}
-
 void
 vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
 {
@@ -313,45 +303,33 @@ vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
 		vmirror_ring_destroy(record->drained.ring);
 		free(record);
 	}
-	while ((ring = take_ring(mirror)) != NULL)
+	while ((ring = vmirror_mirror_take_ring(mirror)) != NULL)
 		vmirror_ring_destroy(ring);
-}
-
-/*
- * Make the rings that hooking found missing. That takes long, for memory is touched, and so without
- * the hook lock.
- */
-static int
-make_rings(struct vmirror_mirror *mirror, struct vmirror_error *err)
-{
-	uint64_t bytes = vmirror_mirror_ring_bytes(mirror);
-
-	for (; mirror->rings_wanted > 0; mirror->rings_wanted--) {
-		struct vmirror_ring *ring = vmirror_ring_create(bytes, mirror->rings_node);
-
-		if (ring == NULL)
-			return vmirror_error_set(err, -errno,
-						 "ring_bytes: no ring of %.1f MB: %s; use a "
-						 "smaller ring_bytes=",
-						 bytes / 1e6, strerror(errno));
-		ring->spare = mirror->spare_rings;
-		mirror->spare_rings = ring;
-	}
-	return 0;
 }
 
 static void
 init_hook(struct vmirror_mirror *mirror, struct vmirror_record *record, struct vmirror_ring *ring)
 {
+	struct vmirror_limit_hook *limit = NULL;
+	struct vmirror_guard_hook *guard = NULL;
+
+	if (vmirror_limit_any(&mirror->limit)) {
+		limit = &record->limit;
+		vmirror_limit_add(&mirror->limit, limit);
+	}
+	if (mirror->guard.percent != 0) {
+		guard = &record->guard;
+		vmirror_guard_add(&mirror->guard, guard);
+	}
 	if (ring == NULL) {
-		vmirror_inline_hook_init(&record->inline_hook, &mirror->path, &record->tally,
-					 record->is_tx);
+		vmirror_inline_hook_init(&record->inline_hook, &mirror->path, &record->tally, limit,
+					 guard, record->is_tx);
 		record->hook = &record->inline_hook.hook;
 		return;
 	}
 	record->drained.ring = ring;
-	vmirror_ring_hook_init(&record->ring_hook, &mirror->path, ring, &record->tally,
-			       record->is_tx);
+	vmirror_ring_hook_init(&record->ring_hook, &mirror->path, ring, &record->tally, limit,
+			       guard, record->is_tx);
 	record->hook = &record->ring_hook.hook;
 	vmirror_merge_add(&mirror->drain.merge, &record->drained);
 }
@@ -389,7 +367,7 @@ record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool
 	snprintf(record->port, sizeof(record->port), "%s", port);
 	record->queue = queue;
 	record->is_tx = is_tx;
-	init_hook(mirror, record, has_ring ? take_ring(mirror) : NULL);
+	init_hook(mirror, record, has_ring ? vmirror_mirror_take_ring(mirror) : NULL);
 	TAILQ_INSERT_TAIL(&mirror->records, record, next);
 	*found = record;
 	return 0;
@@ -495,7 +473,7 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	int ret = try_to_hook(mirror, err);
 
 	while (ret == -EAGAIN) {
-		ret = make_rings(mirror, err);
+		ret = vmirror_mirror_make_rings(mirror, err);
 		if (ret == 0)
 			ret = try_to_hook(mirror, err);
 	}

@@ -3,71 +3,61 @@
 /* Saying in a sentence what a mirror does, for vmirror_mirror_check() and whoever shows plans. */
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <rte_mempool.h>
 
 #include "lib/mirror.h"
 #include "lib/port.h"
-
-struct text {
-	char *buf;
-	size_t size;
-	size_t at;
-};
-
-__attribute__((format(printf, 2, 3))) static void
-append(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->at, t->size - t->at, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->at = RTE_MIN(t->at + n, t->size - 1);
-}
+#include "lib/text.h"
 
 static void
-append_queues(struct text *t, const struct vmirror_spec *spec)
+append_queues(struct vmirror_text *t, const struct vmirror_spec *spec)
 {
 	unsigned int i;
 
-	append(t, spec->n_queues == 0 ? ", all queues" : ", queues ");
+	vmirror_text_append(t, spec->n_queues == 0 ? ", all queues" : ", queues ");
 	for (i = 0; i < spec->n_queues; i++) {
-		append(t, "%s%u", i > 0 ? "," : "", spec->queues[i].first);
+		vmirror_text_append(t, "%s%u", i > 0 ? "," : "", spec->queues[i].first);
 		if (spec->queues[i].last != spec->queues[i].first)
-			append(t, "-%u", spec->queues[i].last);
+			vmirror_text_append(t, "-%u", spec->queues[i].last);
 	}
 }
 
 static void
-append_limits(struct text *t, const struct vmirror_spec *spec)
+append_limits(struct vmirror_text *t, const struct vmirror_spec *spec)
 {
 	if (spec->filter != NULL)
-		append(t, ", filter \"%s\"", spec->filter);
+		vmirror_text_append(t, ", filter \"%s\"", spec->filter);
 	if (spec->snaplen != 0)
-		append(t, ", %" PRIu32 " bytes of each", spec->snaplen);
+		vmirror_text_append(t, ", %" PRIu32 " bytes of each", spec->snaplen);
+	if (spec->sample != 0)
+		vmirror_text_append(t, ", 1 packet in %" PRIu32, spec->sample);
+	if (spec->max_pps != 0)
+		vmirror_text_append(t, ", at most %" PRIu64 " packets a second", spec->max_pps);
+	if (spec->max_bps != 0)
+		vmirror_text_append(t, ", at most %.6g Mbit a second", (double)spec->max_bps / 1e6);
+	if (spec->guard != 0)
+		vmirror_text_append(t, ", at most %" PRIu32 "%% of a forwarding core's time",
+				    spec->guard);
 	if (spec->count != 0)
-		append(t, ", until %" PRIu64 " packets", spec->count);
+		vmirror_text_append(t, ", until %" PRIu64 " packets", spec->count);
 	if (spec->duration_ms != 0)
-		append(t, ", for %" PRIu64 " ms", spec->duration_ms);
+		vmirror_text_append(t, ", for %" PRIu64 " ms", spec->duration_ms);
 }
 
 /* How much a ring holds, in the words of who chooses its size. */
 static void
-append_rings(struct text *t, struct vmirror_mirror *mirror)
+append_rings(struct vmirror_text *t, struct vmirror_mirror *mirror)
 {
 	uint64_t bytes = vmirror_mirror_ring_bytes(mirror);
 	unsigned int n = vmirror_mirror_hooks(mirror);
 
-	append(t,
-	       ", %u rings of %.1f MB (each holds %" PRIu64 " ms of 10 Gbit/s in packets of "
-	       "1500 bytes)",
-	       n, bytes / 1e6, bytes / 1250000);
+	vmirror_text_append(t,
+			    ", %u rings of %.1f MB (each holds %" PRIu64
+			    " ms of 10 Gbit/s in packets of "
+			    "1500 bytes)",
+			    n, bytes / 1e6, bytes / 1250000);
 }
 
 void
@@ -79,22 +69,25 @@ vmirror_mirror_describe(struct vmirror_mirror *mirror, char *buf, size_t size)
 		[VMIRROR_SPEC_RXTX] = "rx and tx",
 	};
 	const struct vmirror_spec *spec = &mirror->spec;
-	struct text t = {.buf = buf, .size = size};
+	struct vmirror_text t = {.buf = buf, .size = size};
 	const struct vmirror_source *source;
 	uint16_t port_id;
 
-	append(&t, "%s of %s", dirs[spec->dir], spec->all_ports ? "all ports:" : "port");
+	vmirror_text_append(&t, "%s of %s", dirs[spec->dir],
+			    spec->all_ports ? "all ports:" : "port");
 	TAILQ_FOREACH (source, &mirror->sources, next)
-		append(&t, "%s %s%s", source == TAILQ_FIRST(&mirror->sources) ? "" : ",",
-		       source->name,
-		       rte_eth_dev_get_port_by_name(source->name, &port_id) == 0
-			       ? ""
-			       : " (not there yet)");
+		vmirror_text_append(&t, "%s %s%s",
+				    source == TAILQ_FIRST(&mirror->sources) ? "" : ",",
+				    source->name,
+				    rte_eth_dev_get_port_by_name(source->name, &port_id) == 0
+					    ? ""
+					    : " (not there yet)");
 	append_queues(&t, spec);
 	append_limits(&t, spec);
-	append(&t, " -> %s (vdev %s), mode=%s, %.1f MB of DPDK memory", mirror->sink_plan.resource,
-	       mirror->sink_plan.vdev, vmirror_mirror_has_rings(mirror) ? "ring" : "inline",
-	       vmirror_mirror_memory(mirror) / 1e6);
+	vmirror_text_append(&t, " -> %s (vdev %s), mode=%s, %.1f MB of DPDK memory",
+			    mirror->sink_plan.resource, mirror->sink_plan.vdev,
+			    vmirror_mirror_has_rings(mirror) ? "ring" : "inline",
+			    mirror->pool_bytes / 1e6);
 	if (vmirror_mirror_has_rings(mirror))
 		append_rings(&t, mirror);
 }

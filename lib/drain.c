@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -43,83 +42,12 @@ struct batch {
 	struct vmirror_merge_ring *from[BATCH];
 };
 
-/* --- making mbufs */
-
-static bool
-is_vlan(const struct vmirror_entry *entry)
-{
-	return entry->len >= RTE_ETHER_HDR_LEN && entry->bytes[2 * RTE_ETHER_ADDR_LEN] == 0x81 &&
-	       entry->bytes[2 * RTE_ETHER_ADDR_LEN + 1] == 0x00;
-}
-
 static bool
 too_long(const struct vmirror_path *path, const struct vmirror_entry *entry)
 {
 	if (vmirror_path_fits(path, entry->len))
 		return false;
-	return !vmirror_path_fits_tagged(path, entry->len) || !is_vlan(entry);
-}
-
-/* Nobody frees what is lent: the drain itself has a share in it. */
-static void
-keep_lent(void *addr, void *opaque)
-{
-}
-
-/* The bytes where they lie. */
-static void
-lend(struct vmirror_drain *drain, const struct vmirror_entry *entry, struct rte_mbuf *own)
-{
-	rte_mbuf_ext_refcnt_update(&drain->lent, 1);
-	rte_pktmbuf_attach_extbuf(own, (void *)(uintptr_t)entry->bytes, RTE_BAD_IOVA,
-				  (uint16_t)entry->len, &drain->lent);
-	own->data_len = (uint16_t)entry->len;
-}
-
-/* The bytes into as many segments as they need. @return false when the pool has too few */
-static bool
-copy(struct rte_mempool *pool, const struct vmirror_entry *entry, struct rte_mbuf *head)
-{
-	struct rte_mbuf *last = head;
-	uint32_t at = 0;
-
-	for (;;) {
-		uint32_t n = RTE_MIN(entry->len - at, (uint32_t)rte_pktmbuf_tailroom(last));
-
-		memcpy(rte_pktmbuf_mtod(last, void *), entry->bytes + at, n);
-		last->data_len = (uint16_t)n;
-		at += n;
-		if (at == entry->len)
-			return true;
-		last->next = rte_pktmbuf_alloc(pool);
-		if (last->next == NULL)
-			return false;
-		last = last->next;
-		head->nb_segs++;
-	}
-}
-
-/* @return NULL when the pool has too few mbufs */
-static struct rte_mbuf *
-build(struct vmirror_drain *drain, const struct vmirror_entry *entry)
-{
-	struct rte_mbuf *own = rte_pktmbuf_alloc(drain->path->pool);
-
-	if (own == NULL)
-		return NULL;
-	if (drain->lends && entry->len <= UINT16_MAX) {
-		lend(drain, entry, own);
-	} else if (!copy(drain->path->pool, entry, own)) {
-		rte_pktmbuf_free(own);
-		return NULL;
-	}
-	own->pkt_len = entry->len;
-	own->ol_flags |= entry->flags & ~(uint32_t)VMIRROR_ENTRY_MARKS;
-	own->packet_type = entry->type;
-	own->port = entry->port;
-	own->hash.rss = entry->hash;
-	own->tso_segsz = entry->segsz;
-	return own;
+	return !vmirror_path_fits_tagged(path, entry->len) || !vmirror_unpack_is_vlan(entry);
 }
 
 /* --- feeding the sink */
@@ -250,7 +178,7 @@ static bool
 take(struct vmirror_drain *drain, struct vmirror_merge_ring *r, const struct vmirror_entry *entry,
      struct batch *batch)
 {
-	struct rte_mbuf *own = build(drain, entry);
+	struct rte_mbuf *own = vmirror_unpack_entry(&drain->unpack, entry);
 	struct vmirror_tally odd = {0};
 
 	if (own == NULL)
@@ -397,15 +325,6 @@ pass(struct vmirror_drain *drain, uint64_t horizon, bool last)
 
 /* --- the thread */
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /*
  * Take out what is there, but not what is held back. A ring by itself needs no order, and one that is
  * half full cannot wait.
@@ -415,7 +334,7 @@ static uint64_t
 work(struct vmirror_drain *drain, bool last)
 {
 	const uint64_t longest = drain->latency_ns / 2;
-	const uint64_t start = now_ns();
+	const uint64_t start = vmirror_now_ns();
 	uint64_t since = start - drain->looked_ns;
 	uint64_t horizon = rte_rdtsc() - drain->hold_tsc; /* before the look: nothing is missed */
 	struct vmirror_merge_fill found = vmirror_merge_look(&drain->merge);
@@ -428,7 +347,7 @@ work(struct vmirror_drain *drain, bool last)
 	drain->looked_ns = start;
 	if (found.fresh > 0)
 		until = RTE_MIN(longest, since * 64 / found.fresh);
-	took = now_ns() - start;
+	took = vmirror_now_ns() - start;
 	return until > took ? until - took : 0;
 }
 
@@ -436,15 +355,9 @@ work(struct vmirror_drain *drain, bool last)
 static void
 doze(struct vmirror_drain *drain, uint64_t ns)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)(ns % 1000000000);
-	until.tv_sec += (time_t)(ns / 1000000000) + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&drain->lock);
 	if (!drain->stop && drain->asked == drain->emptied)
-		pthread_cond_timedwait(&drain->wake, &drain->lock, &until);
+		vmirror_cond_wait_for(&drain->wake, &drain->lock, ns);
 	pthread_mutex_unlock(&drain->lock);
 }
 
@@ -453,9 +366,9 @@ static void
 place(struct vmirror_drain *drain)
 {
 	cpu_set_t use = drain->allowed;
-	uint64_t now = now_ns();
+	uint64_t now = vmirror_now_ns();
 
-	if (now - drain->placed_ns < PLACE_NS)
+	if (drain->core >= 0 || now - drain->placed_ns < PLACE_NS)
 		return;
 	drain->placed_ns = now;
 	vmirror_merge_clear_cpus(&drain->merge, &use);
@@ -466,6 +379,29 @@ place(struct vmirror_drain *drain)
 		drain->used = use;
 }
 
+/* On to the core that was asked for. @return false: the thread may not run there */
+static bool
+settle_down(struct vmirror_drain *drain)
+{
+	int refused = 0;
+
+	if (drain->core >= 0) {
+		CPU_ZERO(&drain->allowed);
+		CPU_SET(drain->core, &drain->allowed);
+		refused = pthread_setaffinity_np(pthread_self(), sizeof(drain->allowed),
+						 &drain->allowed);
+	} else {
+		pthread_getaffinity_np(pthread_self(), sizeof(drain->allowed), &drain->allowed);
+	}
+	drain->used = drain->allowed;
+	pthread_mutex_lock(&drain->lock);
+	drain->begun = true;
+	drain->refused = refused;
+	pthread_cond_broadcast(&drain->idle);
+	pthread_mutex_unlock(&drain->lock);
+	return refused == 0;
+}
+
 static vmirror_thread_ret_t
 drain_thread(void *arg)
 {
@@ -473,9 +409,9 @@ drain_thread(void *arg)
 	uint64_t asked, idle;
 	bool stop;
 
-	pthread_getaffinity_np(pthread_self(), sizeof(drain->allowed), &drain->allowed);
-	drain->used = drain->allowed;
-	drain->looked_ns = now_ns();
+	if (!settle_down(drain))
+		return VMIRROR_THREAD_RETURN;
+	drain->looked_ns = vmirror_now_ns();
 	for (;;) {
 		pthread_mutex_lock(&drain->lock);
 		asked = drain->asked;
@@ -502,26 +438,20 @@ drain_thread(void *arg)
 
 void
 vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint64_t latency_ns,
-		   bool holds)
+		   int core, bool holds)
 {
-	pthread_condattr_t attr;
-
 	*drain = (struct vmirror_drain){
 		.path = path,
 		.latency_ns = latency_ns,
-		.lends = !holds,
-		.lent = {.free_cb = keep_lent},
+		.core = core,
 		.hold_tsc = latency_ns / 4 * rte_get_tsc_hz() / 1000000000,
 		.keep_tsc = latency_ns * KEEP / 1000 * rte_get_tsc_hz() / 1000000,
 		.patience = PATIENCE,
 	};
-	rte_mbuf_ext_refcnt_set(&drain->lent, 1);
+	vmirror_unpack_init(&drain->unpack, &path->pool, !holds);
 	pthread_mutex_init(&drain->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&drain->wake, &attr);
-	pthread_cond_init(&drain->idle, &attr);
-	pthread_condattr_destroy(&attr);
+	vmirror_cond_init(&drain->wake);
+	vmirror_cond_init(&drain->idle);
 }
 
 void
@@ -537,16 +467,24 @@ vmirror_drain_fini(struct vmirror_drain *drain)
 int
 vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err)
 {
-	sigset_t all, before;
 	int ret;
 
 	drain->stop = false;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = vmirror_thread_create(&drain->thread, "vmirror-drain", drain_thread, drain);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	drain->begun = false;
+	ret = vmirror_thread_start(&drain->thread, "vmirror-drain", drain_thread, drain);
 	if (ret != 0)
 		return vmirror_error_set(err, ret, "drain thread: %s", strerror(-ret));
+	pthread_mutex_lock(&drain->lock);
+	while (!drain->begun)
+		pthread_cond_wait(&drain->idle, &drain->lock);
+	pthread_mutex_unlock(&drain->lock);
+	if (drain->refused != 0) {
+		vmirror_thread_join(drain->thread);
+		return vmirror_error_set(err, -drain->refused,
+					 "core=%d: there is no such core, or the process may not "
+					 "run on it (%s)",
+					 drain->core, strerror(drain->refused));
+	}
 	drain->running = true;
 	return 0;
 }

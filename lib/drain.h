@@ -10,9 +10,6 @@
  *     ring of queue 1 ─┼─▶ oldest first ─▶ mbufs of the mirror's mempool ─▶ rte_eth_tx_burst()
  *     ring of queue 2 ─┘
  *
- * A driver that is done with the bytes when rte_eth_tx_burst() returns is lent them where they lie in
- * the ring, in one segment however long they are; one that holds what it gets is given copies.
- *
  * A packet is held back until others that were earlier can no longer come, unless their core was
  * interrupted for that long: those are late, delivered all the same, and counted.
  *
@@ -32,30 +29,33 @@
 
 #include <rte_mbuf.h>
 
-#include "lib/compat.h"
 #include "lib/merge.h"
 #include "lib/path.h"
+#include "lib/thread.h"
+#include "lib/unpack.h"
 #include "vmirror_error.h"
 
 struct vmirror_drain {
 	struct vmirror_path *path;
 	struct vmirror_merge merge; /**< its rings */
 	uint64_t latency_ns;
-	bool lends; /**< the bytes in the rings to the sink's driver */
-	struct rte_mbuf_ext_shared_info lent;
+	struct vmirror_unpack unpack;
 
 	vmirror_thread_t thread;
 	bool running; /**< control lock */
+	int core;     /**< that the thread is to run on; -1: none is asked for */
 
 	pthread_mutex_t lock; /**< of what follows; a leaf, never held while the sink is fed */
 	pthread_cond_t wake;  /**< the drain waits */
 	pthread_cond_t idle;  /**< control waits */
 	uint64_t asked;       /**< times that control asked for empty rings */
 	uint64_t emptied;     /**< the last of them that was heeded */
+	bool begun;           /**< the thread is on its cores, or is not allowed to be */
+	int refused;          /**< errno of that */
 	bool stop;
 
 	/* The drain's. */
-	cpu_set_t allowed;     /**< cores that EAL gave its thread */
+	cpu_set_t allowed;     /**< cores that EAL gave its thread, or the one that was asked for */
 	cpu_set_t used;        /**< those that it is to run on */
 	uint64_t placed_ns;    /**< when it last looked where it runs */
 	uint64_t seq;          /**< odd while it may use the sink; control reads */
@@ -70,17 +70,18 @@ struct vmirror_drain {
  * Fill in; there is no thread yet.
  *
  * @param latency_ns  within which a packet is to be with the sink
+ * @param core        that the thread is to run on; -1: where it keeps off the forwarding cores
  * @param holds       the sink's driver may use an mbuf after rte_eth_tx_burst() has returned
  */
 void
 vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint64_t latency_ns,
-		   bool holds);
+		   int core, bool holds);
 
 /** The thread was stopped. Takes one that is all zeroes. */
 void
 vmirror_drain_fini(struct vmirror_drain *drain);
 
-/** @return 0, or -errno with err set */
+/** On its core, or not at all. @return 0, or -errno with err set */
 int
 vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err);
 

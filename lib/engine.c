@@ -15,7 +15,6 @@
 #include "lib/engine.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -25,13 +24,13 @@
 #include <rte_ethdev.h>
 
 #include "devargs/error.h"
-#include "lib/compat.h"
 #include "lib/dispatch.h"
 #include "lib/mirror.h"
 #include "lib/pool.h"
 #include "lib/port.h"
 #include "lib/shared.h"
 #include "lib/telemetry.h"
+#include "lib/thread.h"
 #include "lib/vdev.h"
 
 #define SENTINEL_NAME "net_null_vmirror_sentinel"
@@ -134,48 +133,30 @@ static vmirror_thread_ret_t
 control_thread(void *arg)
 {
 	struct vmirror_mirror *mirror;
-	struct timespec ts;
 
 	pthread_mutex_lock(&vmirror_shared.control);
 	while (!self.stop) {
-		clock_gettime(CLOCK_MONOTONIC, &ts);
 		if (!vmirror_shared.eal_gone)
 			TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
-				vmirror_mirror_tick(mirror,
-						    ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec);
-		ts.tv_nsec += TICK_NS;
-		if (ts.tv_nsec >= 1000000000) {
-			ts.tv_nsec -= 1000000000;
-			ts.tv_sec++;
-		}
+				vmirror_mirror_tick(mirror, vmirror_now_ns());
 		/* Without mirrors there is nothing to look after. */
 		if (TAILQ_EMPTY(&vmirror_shared.mirrors))
 			pthread_cond_wait(&self.wake, &vmirror_shared.control);
 		else
-			pthread_cond_timedwait(&self.wake, &vmirror_shared.control, &ts);
+			vmirror_cond_wait_for(&self.wake, &vmirror_shared.control, TICK_NS);
 	}
 	pthread_mutex_unlock(&vmirror_shared.control);
 	return VMIRROR_THREAD_RETURN;
 }
 
-/* The thread inherits a mask that leaves all signals to the host's threads. */
 static int
 start_thread(struct vmirror_error *err)
 {
-	pthread_condattr_t attr;
-	sigset_t all, before;
 	int ret;
 
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&self.wake, &attr);
-	pthread_condattr_destroy(&attr);
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	vmirror_cond_init(&self.wake);
 	self.stop = false;
-	ret = vmirror_thread_create(&self.thread, "vmirror-ctl", control_thread, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	ret = vmirror_thread_start(&self.thread, "vmirror-ctl", control_thread, NULL);
 	if (ret != 0)
 		return vmirror_error_set(err, ret, "control thread: %s", strerror(-ret));
 	return 0;

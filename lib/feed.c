@@ -16,6 +16,7 @@
 #include "devargs/error.h"
 #include "lib/mirror.h"
 #include "lib/shared.h"
+#include "lib/thread.h"
 
 /* How often an ailment is told at the most. */
 #define NOTICE_INTERVAL_NS UINT64_C(10000000000)
@@ -172,7 +173,7 @@ look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE
 void
 vmirror_mirror_tell_reason(struct vmirror_mirror *mirror)
 {
-	uint64_t now = vmirror_mirror_now_ns();
+	uint64_t now = vmirror_now_ns();
 
 	if (!mirror->untold || now < mirror->next_notice_ns)
 		return;
@@ -208,7 +209,7 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
 	case VMIRROR_SINK_LOST:
 		mirror->lost = true;
 		/* At once, unless it comes and goes. */
-		if (vmirror_mirror_now_ns() - mirror->revived_ns > NOTICE_INTERVAL_NS)
+		if (vmirror_now_ns() - mirror->revived_ns > NOTICE_INTERVAL_NS)
 			mirror->next_notice_ns = 0;
 		vmirror_path_close_gate(&mirror->path, VMIRROR_GATE_SINK_LOST);
 		tell_ailment(mirror, reason);
@@ -306,7 +307,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 {
 	struct vmirror_sink_plan plan;
 	struct vmirror_error err;
-	uint64_t now = vmirror_mirror_now_ns();
+	uint64_t now = vmirror_now_ns();
 	uint64_t took;
 
 	if (!mirror->lost || mirror->over || now < mirror->next_try_ns ||
@@ -324,7 +325,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	mirror->sink_plan = plan;
 	if (!may_send(mirror) || vmirror_mirror_plug_sink(mirror, &err) != 0) {
 		/* A peer that does not answer takes seconds, under the lock: others get more. */
-		took = vmirror_mirror_now_ns() - now;
+		took = vmirror_now_ns() - now;
 		mirror->next_try_ns = now + took + RTE_MAX(REVIVE_INTERVAL_NS, 10 * took);
 		return;
 	}

@@ -63,27 +63,30 @@ count_taken(struct vmirror_tally *t, uint32_t wire_len, struct vmirror_packet_pe
 {
 	t->captured++;
 	t->bytes += wire_len;
-	t->tso += pending.tso;
-	t->csum += pending.csum;
-	t->lro += pending.lro;
+	vmirror_packet_count_pending(pending, t);
 }
 
 static void
-take_one(struct vmirror_path *path, struct rte_mbuf *pkt, bool is_tx, struct chunk *c,
+take_one(struct vmirror_inline_hook *h, struct rte_mbuf *pkt, struct chunk *c,
 	 struct vmirror_tally *t)
 {
-	struct vmirror_packet_pending pending = vmirror_packet_pending(pkt, is_tx);
-	uint32_t wire_len = pkt->pkt_len + vmirror_packet_tags_len(pkt, is_tx);
+	struct vmirror_packet_pending pending = vmirror_packet_pending(pkt, h->is_tx);
+	uint32_t wire_len = pkt->pkt_len + vmirror_packet_tags_len(pkt, h->is_tx);
+	struct vmirror_path *path = h->path;
 	struct rte_mbuf *own;
 
-	if (c->lost || too_long(path, pkt, is_tx, RTE_MIN(wire_len, path->snaplen))) {
+	if (h->limit != NULL && !vmirror_limit_takes(h->limit, RTE_MIN(wire_len, path->snaplen))) {
+		t->sampled_out++;
+		return;
+	}
+	if (c->lost || too_long(path, pkt, h->is_tx, RTE_MIN(wire_len, path->snaplen))) {
 		path->budget--;
 		count_taken(t, wire_len, pending);
 		t->rejected++;
 		c->too_long += !c->lost;
 		return;
 	}
-	own = take(path, pkt, is_tx, pending);
+	own = take(path, pkt, h->is_tx, pending);
 	if (own == NULL) {
 		t->no_room++;
 		return;
@@ -100,15 +103,16 @@ take_one(struct vmirror_path *path, struct rte_mbuf *pkt, bool is_tx, struct chu
  * with which the budget ran out.
  */
 static void
-take_all(struct vmirror_path *path, struct rte_mbuf *const *pkts, bool is_tx, struct chunk *c,
+take_all(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, struct chunk *c,
 	 struct vmirror_tally *t)
 {
+	struct vmirror_path *path = h->path;
 	uint16_t matched = c->n;
 	uint16_t i;
 
 	c->n = 0;
 	for (i = 0; i < matched && path->budget > 0; i++)
-		take_one(path, pkts[c->at[i]], is_tx, c, t);
+		take_one(h, pkts[c->at[i]], c, t);
 	if (path->budget == 0) {
 		__atomic_store_n(&path->gate, VMIRROR_GATE_ENDED, __ATOMIC_RELAXED);
 		t->seen = i == 0 ? 0 : c->at[i - 1] + 1;
@@ -193,7 +197,7 @@ run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t 
 	} else {
 		c.lost = gate == VMIRROR_GATE_SINK_LOST;
 		pthread_spin_lock(&path->lock);
-		take_all(path, pkts, h->is_tx, &c, &t);
+		take_all(h, pkts, &c, &t);
 		/* A successor that is being made just now was not fed these. */
 		if (c.lost)
 			vmirror_tally_add(h->tally, &t);
@@ -206,9 +210,8 @@ run_chunk(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t 
 }
 
 static void
-inline_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint16_t n_pkts)
+run_burst(struct vmirror_inline_hook *h, struct rte_mbuf *const *pkts, uint16_t n_pkts)
 {
-	struct vmirror_inline_hook *h = (struct vmirror_inline_hook *)hook;
 	uint16_t repeats = h->is_tx ? vmirror_repeat_count(&h->repeat, pkts, n_pkts) : 0;
 	uint16_t at, n;
 
@@ -220,14 +223,43 @@ inline_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uin
 	}
 }
 
+static void
+leave_out(struct vmirror_inline_hook *h, uint16_t n_pkts)
+{
+	const struct vmirror_tally t = {.seen = n_pkts, .sampled_out = n_pkts};
+
+	if (__atomic_load_n(&h->path->gate, __ATOMIC_RELAXED) != VMIRROR_GATE_ENDED)
+		vmirror_tally_add(h->tally, &t);
+}
+
+static void
+inline_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint16_t n_pkts)
+{
+	struct vmirror_inline_hook *h = (struct vmirror_inline_hook *)hook;
+	uint64_t begin;
+
+	if (h->guard == NULL) {
+		run_burst(h, pkts, n_pkts);
+	} else if (vmirror_guard_skips(h->guard)) {
+		leave_out(h, n_pkts);
+	} else {
+		begin = rte_rdtsc();
+		run_burst(h, pkts, n_pkts);
+		vmirror_guard_end(h->guard, begin);
+	}
+}
+
 void
 vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_path *path,
-			 struct vmirror_tally *tally, bool is_tx)
+			 struct vmirror_tally *tally, struct vmirror_limit_hook *limit,
+			 struct vmirror_guard_hook *guard, bool is_tx)
 {
 	*hook = (struct vmirror_inline_hook){
 		.hook = {.run = inline_run},
 		.path = path,
 		.tally = tally,
+		.limit = limit,
+		.guard = guard,
 		.is_tx = is_tx,
 	};
 }

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 
 #include "lib/dispatch.h"
+#include "lib/guard.h"
+#include "lib/limit.h"
 #include "lib/path.h"
 #include "lib/repeat.h"
 #include "lib/tally.h"
@@ -22,12 +24,15 @@ struct vmirror_inline_hook {
 	struct vmirror_dispatch_hook hook;
 	struct vmirror_path *path;
 	struct vmirror_tally *tally;
+	struct vmirror_limit_hook *limit; /**< NULL: every packet that matches */
+	struct vmirror_guard_hook *guard; /**< NULL: none */
 	bool is_tx;
 	struct vmirror_repeat repeat; /**< tx; the core's */
 };
 
 void
 vmirror_inline_hook_init(struct vmirror_inline_hook *hook, struct vmirror_path *path,
-			 struct vmirror_tally *tally, bool is_tx);
+			 struct vmirror_tally *tally, struct vmirror_limit_hook *limit,
+			 struct vmirror_guard_hook *guard, bool is_tx);
 
 #endif

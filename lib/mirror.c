@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -24,14 +25,15 @@
 #include "lib/filter.h"
 #include "lib/pool.h"
 #include "lib/shared.h"
+#include "lib/thread.h"
 
 /* A chunk of segmented jumbo frames on its way, with room to spare; a ring's size less one. */
 #define DEFAULT_MBUFS 2047
 
-/* What 10 Gbit/s of small packets are in the 5 ms for which a drain sleeps at the most, and more. */
-#define DEFAULT_RING_BYTES UINT64_C(8388608)
-
 #define DEFAULT_LATENCY_MS 10
+
+/* How often it is told that guard= begins or ends to leave packets out. */
+#define GUARD_NOTICE_NS UINT64_C(10000000000)
 
 static struct vmirror_mirror *
 find_by_name(const char *name)
@@ -114,19 +116,12 @@ data_room(const struct vmirror_mirror *mirror)
 	return RTE_MIN(room, (uint32_t)UINT16_MAX);
 }
 
-uint64_t
-vmirror_mirror_memory(const struct vmirror_mirror *mirror)
+static uint64_t
+pool_bytes(const struct vmirror_mirror *mirror)
 {
 	uint32_t n = n_mbufs(mirror) + mirror->sink_plan.ops->rx_mbufs;
 
 	return vmirror_pool_bytes(n, data_room(mirror));
-}
-
-uint64_t
-vmirror_mirror_ring_bytes(const struct vmirror_mirror *mirror)
-{
-	return vmirror_ring_bytes(mirror->spec.ring_bytes != 0 ? mirror->spec.ring_bytes
-							       : DEFAULT_RING_BYTES);
 }
 
 static int
@@ -147,7 +142,7 @@ create_pool(struct vmirror_mirror *mirror, struct vmirror_error *err)
 		"mbufs=%u: the mempool takes %.1f MB and more, and of DPDK's memory "
 		"%.1f MB are free, %.1f MB in one piece; use a smaller mbufs= or give "
 		"DPDK more memory (-m, hugepages)",
-		n_mbufs(mirror), vmirror_mirror_memory(mirror) / 1e6, heap.heap_freesz_bytes / 1e6,
+		n_mbufs(mirror), mirror->pool_bytes / 1e6, heap.heap_freesz_bytes / 1e6,
 		heap.greatest_free_size / 1e6);
 }
 
@@ -156,6 +151,9 @@ init_path(struct vmirror_mirror *mirror)
 {
 	struct vmirror_path *path = &mirror->path;
 
+	vmirror_limit_init(&mirror->limit, mirror->spec.sample, mirror->spec.max_pps,
+			   mirror->spec.max_bps);
+	vmirror_guard_init(&mirror->guard, mirror->spec.guard);
 	path->filter = mirror->filter;
 	path->snaplen = mirror->spec.snaplen != 0 ? mirror->spec.snaplen : UINT32_MAX;
 	path->copy = mirror->sink_plan.ops->holds || mirror->sink_plan.ops->linear;
@@ -164,7 +162,7 @@ init_path(struct vmirror_mirror *mirror)
 		&mirror->drain, path,
 		(mirror->spec.latency_ms != 0 ? mirror->spec.latency_ms : DEFAULT_LATENCY_MS) *
 			UINT64_C(1000000),
-		mirror->sink_plan.ops->holds);
+		mirror->spec.has_core ? (int)mirror->spec.core : -1, mirror->sink_plan.ops->holds);
 	return -pthread_spin_init(&path->lock, PTHREAD_PROCESS_PRIVATE);
 }
 
@@ -182,6 +180,12 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_error *err)
 		ret = check_resources(mirror, err);
 	if (ret == 0 && spec->filter != NULL)
 		ret = vmirror_filter_create(&mirror->filter, spec->filter, err);
+	if (ret == 0)
+		mirror->pool_bytes = pool_bytes(mirror);
+	if (ret == 0)
+		ret = vmirror_mirror_check_memory(
+			mirror, vmirror_mirror_has_rings(mirror) ? vmirror_mirror_hooks(mirror) : 0,
+			err);
 	if (ret == 0)
 		ret = create_pool(mirror, err);
 	if (ret == 0)
@@ -245,20 +249,11 @@ vmirror_mirror_create(struct vmirror_mirror **mirror, const char *text, struct v
 	return 0;
 }
 
-uint64_t
-vmirror_mirror_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
-
 /* A time beyond the clock's reach is never. */
 static void
 set_deadline(struct vmirror_mirror *mirror)
 {
-	uint64_t now = vmirror_mirror_now_ns();
+	uint64_t now = vmirror_now_ns();
 	uint64_t ms = mirror->spec.duration_ms;
 
 	if (ms != 0 && ms <= (UINT64_MAX - now) / 1000000)
@@ -384,6 +379,29 @@ fail_without_sink(struct vmirror_mirror *mirror)
 	vmirror_shared_notify(VMIRROR_ERROR, "mirror '%s' failed: %s", mirror->spec.name, reason);
 }
 
+/* What it costs the forwarding cores. That packets are left out, and that none are any more, is told. */
+static void
+check_guard(struct vmirror_mirror *mirror, uint64_t now)
+{
+	const struct vmirror_guard *guard = &mirror->guard;
+	bool samples;
+
+	vmirror_guard_look(&mirror->guard, rte_rdtsc());
+	samples = guard->one_in > 1;
+	if (samples == mirror->guard_told || now < mirror->next_guard_notice_ns)
+		return;
+	mirror->guard_told = samples;
+	mirror->next_guard_notice_ns = now + GUARD_NOTICE_NS;
+	if (samples)
+		vmirror_shared_notify(VMIRROR_WARNING,
+				      "mirror '%s' took more of a forwarding core's time than "
+				      "guard=%u%% and looks at 1 burst in %u now",
+				      mirror->spec.name, guard->percent, guard->one_in);
+	else
+		vmirror_shared_notify(VMIRROR_INFO, "mirror '%s' looks at every burst again",
+				      mirror->spec.name);
+}
+
 void
 vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 {
@@ -402,6 +420,8 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 			 mirror->spec.duration_ms);
 		stop_and_tell(mirror, reason);
 	} else if (mirror->state != VMIRROR_FAILED) {
+		vmirror_limit_grant(&mirror->limit, now);
+		check_guard(mirror, now);
 		if (mirror->state == VMIRROR_ATTACHED)
 			follow_ports(mirror);
 		if (mirror->lost)

@@ -24,7 +24,9 @@
 
 #include "devargs/spec.h"
 #include "lib/drain.h"
+#include "lib/guard.h"
 #include "lib/inline.h"
+#include "lib/limit.h"
 #include "lib/ring_hook.h"
 #include "lib/sink.h"
 #include "vmirror.h"
@@ -44,6 +46,8 @@ struct vmirror_record {
 	struct vmirror_dispatch_hook *hook; /**< one of the next two, by the mirror's mode */
 	struct vmirror_inline_hook inline_hook;
 	struct vmirror_ring_hook ring_hook;
+	struct vmirror_limit_hook limit; /**< where the mirror has one */
+	struct vmirror_guard_hook guard; /**< the same */
 	/** mode=ring; its ring lives as long as the record. Not on a line that a core writes to. */
 	struct vmirror_merge_ring drained __attribute__((aligned(64)));
 	uint64_t well; /**< packets accepted when the sink was last seen well */
@@ -88,6 +92,11 @@ struct vmirror_mirror {
 
 	struct vmirror_filter *filter;
 	struct vmirror_path path;
+	uint64_t pool_bytes; /**< of DPDK's memory, for its mempool */
+	struct vmirror_limit limit;
+	struct vmirror_guard guard;
+	uint64_t next_guard_notice_ns;    /**< before then no change of it is told */
+	bool guard_told;                  /**< that packets are left out */
 	struct vmirror_drain drain;       /**< mode=ring */
 	struct vmirror_ring *spare_rings; /**< that wait for their queues; control lock */
 	unsigned int rings_wanted;        /**< as of the last try to hook */
@@ -95,6 +104,7 @@ struct vmirror_mirror {
 	struct vmirror_sink_plan sink_plan;
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
 	bool sink_gone; /**< somebody else removed the vdev; set under the hook lock, atomic */
+	bool planned;   /**< it is only being checked, and is never started */
 	bool lost;      /**< the sink was, and may get a successor */
 	bool settled;   /**< what the sink's driver holds counts as unsent */
 	uint64_t next_try_ns;                    /**< before then none is tried */
@@ -122,10 +132,6 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err);
 void
 vmirror_mirror_destroy(struct vmirror_mirror *mirror);
 
-/** CLOCK_MONOTONIC. */
-uint64_t
-vmirror_mirror_now_ns(void);
-
 /** What stats tell as the reason. */
 void
 vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason);
@@ -137,9 +143,34 @@ vmirror_mirror_has_rings(const struct vmirror_mirror *mirror)
 	return mirror->spec.mode == VMIRROR_SPEC_RING;
 }
 
-/** Bytes of each ring. */
+/** Bytes of each ring. rings.c */
 uint64_t
 vmirror_mirror_ring_bytes(const struct vmirror_mirror *mirror);
+
+/**
+ * Make the rings that hooking found missing, to be taken one by one. That takes long, for memory is
+ * touched, and so without the hook lock. rings.c
+ *
+ * @return 0, or -errno with err set
+ */
+int
+vmirror_mirror_make_rings(struct vmirror_mirror *mirror, struct vmirror_error *err);
+
+/** One of them, which is the caller's then; NULL when there is none. rings.c */
+struct vmirror_ring *
+vmirror_mirror_take_ring(struct vmirror_mirror *mirror);
+
+/**
+ * Whether there is memory for so many rings more, and for the mempool if there is none yet: within
+ * max_memory, and of the system. rings.c
+ */
+int
+vmirror_mirror_check_memory(struct vmirror_mirror *mirror, unsigned int n_rings,
+			    struct vmirror_error *err);
+
+/** Bytes that the mirror has, or would have: mempool and rings. rings.c */
+uint64_t
+vmirror_mirror_bytes(struct vmirror_mirror *mirror);
 
 /** Fill in the sources from the spec: ports that exist, none of them a sink. attach.c */
 int
@@ -254,10 +285,6 @@ vmirror_mirror_close(struct vmirror_mirror *mirror);
 /** Look after a mirror. */
 void
 vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now_ns);
-
-/** Bytes of DPDK's memory that the mirror takes. */
-uint64_t
-vmirror_mirror_memory(const struct vmirror_mirror *mirror);
 
 /** Hooks that the mirror has or, before it is started, would have. */
 unsigned int

@@ -12,9 +12,6 @@
 #include <rte_byteorder.h>
 #include <rte_ether.h>
 
-/* Bytes before the first tag: the two addresses. */
-#define MACS_LEN (2 * RTE_ETHER_ADDR_LEN)
-
 /* The mbuf keeps a tag's TCI alone. A port that strips two expects 802.1ad outside 802.1Q. */
 static void
 tag_append(struct vmirror_packet_tags *tags, uint16_t tpid, uint16_t tci)
@@ -99,22 +96,22 @@ bool
 vmirror_packet_match(const struct vmirror_filter *filter, struct rte_mbuf *pkt,
 		     const struct vmirror_packet_tags *tags)
 {
-	uint8_t head[MACS_LEN + VMIRROR_TAGS_SIZE];
+	uint8_t head[VMIRROR_MACS_LEN + VMIRROR_TAGS_SIZE];
 	struct rte_mbuf front;
 	struct rte_mbuf rest;
 
-	memcpy(head, rte_pktmbuf_mtod(pkt, const void *), MACS_LEN);
-	memcpy(head + MACS_LEN, tags->bytes, tags->len);
+	memcpy(head, rte_pktmbuf_mtod(pkt, const void *), VMIRROR_MACS_LEN);
+	memcpy(head + VMIRROR_MACS_LEN, tags->bytes, tags->len);
 
 	rest = *pkt;
-	rest.data_off += MACS_LEN;
-	rest.data_len -= MACS_LEN;
+	rest.data_off += VMIRROR_MACS_LEN;
+	rest.data_len -= VMIRROR_MACS_LEN;
 
 	front = *pkt;
 	front.buf_addr = head;
 	front.buf_len = sizeof(head);
 	front.data_off = 0;
-	front.data_len = MACS_LEN + tags->len;
+	front.data_len = VMIRROR_MACS_LEN + tags->len;
 	front.pkt_len = pkt->pkt_len + tags->len;
 	front.nb_segs = pkt->nb_segs + 1;
 	front.next = &rest;
@@ -127,7 +124,7 @@ vmirror_packet_copy(const struct rte_mbuf *pkt, const struct vmirror_packet_tags
 		    uint32_t snaplen, struct rte_mempool *pool)
 {
 	/* A snaplen that ends inside the tags keeps the addresses and cuts the rest off below. */
-	uint32_t len = RTE_MAX(snaplen, (uint32_t)MACS_LEN + tags->len) - tags->len;
+	uint32_t len = RTE_MAX(snaplen, (uint32_t)VMIRROR_MACS_LEN + tags->len) - tags->len;
 	struct rte_mbuf *copy;
 	char *start;
 
@@ -138,8 +135,8 @@ vmirror_packet_copy(const struct rte_mbuf *pkt, const struct vmirror_packet_tags
 		return NULL;
 	if (tags->len > 0) {
 		start = rte_pktmbuf_prepend(copy, tags->len);
-		memmove(start, start + tags->len, MACS_LEN);
-		memcpy(start + MACS_LEN, tags->bytes, tags->len);
+		memmove(start, start + tags->len, VMIRROR_MACS_LEN);
+		memcpy(start + VMIRROR_MACS_LEN, tags->bytes, tags->len);
 	}
 	if (copy->pkt_len > snaplen)
 		rte_pktmbuf_trim(copy, copy->pkt_len - snaplen);

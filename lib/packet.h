@@ -14,6 +14,10 @@
 #include <rte_mbuf.h>
 
 #include "lib/filter.h"
+#include "lib/tally.h"
+
+/** Bytes before the first tag: the two addresses. */
+#define VMIRROR_MACS_LEN (2 * RTE_ETHER_ADDR_LEN)
 
 /** Two tags at the most. */
 #define VMIRROR_TAGS_SIZE 8
@@ -32,7 +36,7 @@ static inline bool
 vmirror_packet_tagged(const struct rte_mbuf *pkt, bool is_tx)
 {
 	return (pkt->ol_flags & (is_tx ? VMIRROR_TX_TAGGED : VMIRROR_RX_TAGGED)) != 0 &&
-	       pkt->data_len >= 2 * RTE_ETHER_ADDR_LEN;
+	       pkt->data_len >= VMIRROR_MACS_LEN;
 }
 
 /* Flags on which a port segments, and those on which it sums. [rte_mbuf_core.h, 22.11 to 25.11] */
@@ -56,6 +60,15 @@ struct vmirror_packet_pending {
 /** What is pending with a packet. */
 struct vmirror_packet_pending
 vmirror_packet_pending(const struct rte_mbuf *pkt, bool is_tx);
+
+/** Count it, for a packet that was captured. */
+static inline void
+vmirror_packet_count_pending(struct vmirror_packet_pending pending, struct vmirror_tally *t)
+{
+	t->tso += pending.tso;
+	t->csum += pending.csum;
+	t->lro += pending.lro;
+}
 
 /**
  * The flags of a clone or copy that speaks for itself: no offload is left for a port to do, no tag

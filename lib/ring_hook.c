@@ -21,9 +21,6 @@
 /* How many packets ahead their first bytes are asked for. */
 #define AHEAD 4
 
-/* Bytes before the first tag: the two addresses. */
-#define MACS_LEN (2 * RTE_ETHER_ADDR_LEN)
-
 /* Copy bytes of a packet from an offset on, over as many segments as there are. */
 static void
 gather(uint8_t *to, const struct rte_mbuf *pkt, uint32_t offset, uint32_t len)
@@ -48,14 +45,14 @@ static void
 gather_tagged(uint8_t *to, const struct rte_mbuf *pkt, const struct vmirror_packet_tags *tags,
 	      uint32_t len)
 {
-	uint32_t n = RTE_MIN(len, (uint32_t)MACS_LEN);
+	uint32_t n = RTE_MIN(len, (uint32_t)VMIRROR_MACS_LEN);
 
 	gather(to, pkt, 0, n);
 	to += n;
 	len -= n;
 	n = RTE_MIN(len, (uint32_t)tags->len);
 	memcpy(to, tags->bytes, n);
-	gather(to + n, pkt, MACS_LEN, len - n);
+	gather(to + n, pkt, VMIRROR_MACS_LEN, len - n);
 }
 
 /* Flags of a packet that has bytes beside it, or is not yet, or no more, what its bytes are. */
@@ -132,9 +129,7 @@ write_unusual(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt, str
 	else
 		gather(entry->bytes, pkt, 0, len);
 	count(t, wire_len, len);
-	t->tso += pending.tso;
-	t->csum += pending.csum;
-	t->lro += pending.lro;
+	vmirror_packet_count_pending(pending, t);
 }
 
 static inline void
@@ -173,19 +168,22 @@ reject(const struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		struct vmirror_packet_pending pending;
-
 		if (!vmirror_packet_passes(h->path->filter, pkts[i], h->is_tx)) {
 			t->filtered++;
 			continue;
 		}
-		pending = vmirror_packet_pending(pkts[i], h->is_tx);
 		count(t, pkts[i]->pkt_len + vmirror_packet_tags_len(pkts[i], h->is_tx), UINT32_MAX);
 		t->rejected++;
-		t->tso += pending.tso;
-		t->csum += pending.csum;
-		t->lro += pending.lro;
+		vmirror_packet_count_pending(vmirror_packet_pending(pkts[i], h->is_tx), t);
 	}
+}
+
+static bool
+takes(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt)
+{
+	uint32_t len = pkt->pkt_len + vmirror_packet_tags_len(pkt, h->is_tx);
+
+	return vmirror_limit_takes(h->limit, RTE_MIN(len, h->path->snaplen));
 }
 
 static void
@@ -205,6 +203,8 @@ write_all(const struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint1
 			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + AHEAD], const void *));
 		if (filter != NULL && !vmirror_packet_passes(filter, pkts[i], h->is_tx))
 			t->filtered++;
+		else if (h->limit != NULL && !takes(h, pkts[i]))
+			t->sampled_out++;
 		else if (__builtin_expect((pkts[i]->ol_flags & mask) != 0, 0))
 			write_unusual(h, pkts[i], &burst, t);
 		else
@@ -229,10 +229,19 @@ ring_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint1
 	struct vmirror_ring_hook *h = (struct vmirror_ring_hook *)hook;
 	struct vmirror_tally t = {.seen = n_pkts};
 	enum vmirror_path_gate gate = __atomic_load_n(&h->path->gate, __ATOMIC_RELAXED);
+	uint64_t begin = 0;
 
 	if (gate == VMIRROR_GATE_ENDED)
 		return;
 	show_cpu(h);
+	if (h->guard != NULL) {
+		if (vmirror_guard_skips(h->guard)) {
+			t.sampled_out = n_pkts;
+			vmirror_tally_add(h->tally, &t);
+			return;
+		}
+		begin = rte_rdtsc();
+	}
 	if (h->is_tx)
 		t.repeats = vmirror_repeat_count(&h->repeat, pkts, n_pkts);
 	/* One that is lost may come back any moment: what becomes of them the drain decides. */
@@ -243,17 +252,23 @@ ring_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint1
 	/* In this order: nothing is delivered that was not captured. */
 	vmirror_tally_add(h->tally, &t);
 	vmirror_ring_commit(h->ring);
+	if (h->guard != NULL)
+		vmirror_guard_end(h->guard, begin);
 }
 
 void
 vmirror_ring_hook_init(struct vmirror_ring_hook *hook, const struct vmirror_path *path,
-		       struct vmirror_ring *ring, struct vmirror_tally *tally, bool is_tx)
+		       struct vmirror_ring *ring, struct vmirror_tally *tally,
+		       struct vmirror_limit_hook *limit, struct vmirror_guard_hook *guard,
+		       bool is_tx)
 {
 	*hook = (struct vmirror_ring_hook){
 		.hook = {.run = ring_run},
 		.path = path,
 		.ring = ring,
 		.tally = tally,
+		.limit = limit,
+		.guard = guard,
 		.is_tx = is_tx,
 	};
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 
 #include "lib/dispatch.h"
+#include "lib/guard.h"
+#include "lib/limit.h"
 #include "lib/path.h"
 #include "lib/repeat.h"
 #include "lib/ring.h"
@@ -21,6 +23,8 @@ struct vmirror_ring_hook {
 	const struct vmirror_path *path;
 	struct vmirror_ring *ring;
 	struct vmirror_tally *tally;
+	struct vmirror_limit_hook *limit; /**< NULL: every packet that matches */
+	struct vmirror_guard_hook *guard; /**< NULL: none */
 	bool is_tx;
 	unsigned int bursts;          /**< the core's */
 	struct vmirror_repeat repeat; /**< tx; the core's */
@@ -28,7 +32,9 @@ struct vmirror_ring_hook {
 
 void
 vmirror_ring_hook_init(struct vmirror_ring_hook *hook, const struct vmirror_path *path,
-		       struct vmirror_ring *ring, struct vmirror_tally *tally, bool is_tx);
+		       struct vmirror_ring *ring, struct vmirror_tally *tally,
+		       struct vmirror_limit_hook *limit, struct vmirror_guard_hook *guard,
+		       bool is_tx);
 
 /** Nobody fills the ring any more: no core is to be kept clear for that. No core is inside. */
 void

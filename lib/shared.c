@@ -22,6 +22,7 @@ void
 vmirror_shared_init(const struct vmirror_engine_opts *opts)
 {
 	host = opts != NULL ? *opts : (struct vmirror_engine_opts){.size = sizeof(*opts)};
+	vmirror_shared.max_memory = host.max_memory != 0 ? host.max_memory : UINT64_MAX;
 	vmirror_shared.unaware_host = host.unaware_host != 0;
 	logtype = rte_log_register_type_and_pick_level("lib.vmirror", RTE_LOG_NOTICE);
 }

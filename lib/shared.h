@@ -18,6 +18,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "vmirror.h"
@@ -30,9 +31,10 @@ struct vmirror_shared {
 	pthread_mutex_t control;
 	pthread_mutex_t hooks;
 	struct vmirror_mirror_list mirrors;
-	bool running;      /**< control lock */
-	bool unaware_host; /**< as in the options; set before there are mirrors */
-	bool eal_goes;     /**< rte_eal_cleanup() waits for the control lock; atomic */
+	bool running;        /**< control lock */
+	uint64_t max_memory; /**< as in the options; UINT64_MAX: no limit */
+	bool unaware_host;   /**< as in the options; set before there are mirrors */
+	bool eal_goes;       /**< rte_eal_cleanup() waits for the control lock; atomic */
 	bool eal_gone; /**< rte_eal_cleanup() has begun: no DPDK call any more; both locks to set */
 };
 

@@ -7,9 +7,9 @@
 #include "lib/stats.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
+
+#include "lib/text.h"
 
 #define TOTAL(name)                                                                                \
 	{                                                                                          \
@@ -27,7 +27,7 @@ const struct vmirror_stats_field vmirror_stats_fields[] = {
 	TOTAL(overwritten), TOTAL(unknown),      TOTAL(in_flight),     TOTAL(truncated),
 	TOTAL(tso_pending), TOTAL(csum_pending), TOTAL(lro_merged),    TOTAL(tx_repeats),
 	TOTAL(late),        OWN(tx_seen),        OWN(tx_sent),         OWN(port_imissed),
-	{NULL, 0},
+	OWN(memory_bytes),  {NULL, 0},
 };
 
 uint64_t
@@ -49,45 +49,28 @@ vmirror_stats_state(const struct vmirror_stats *stats)
 	return states[stats->state];
 }
 
-struct text {
-	char *buf;
-	size_t size;
-	size_t at; /* length of the whole, also of what did not fit */
-};
-
-static void __attribute__((format(printf, 2, 3))) append(struct text *t, const char *fmt, ...)
-{
-	size_t left = t->at < t->size ? t->size - t->at : 0;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(left > 0 ? t->buf + t->at : NULL, left, fmt, ap);
-	va_end(ap);
-	t->at += n > 0 ? (size_t)n : 0;
-}
-
 static void
-append_quoted(struct text *t, const char *s)
+append_quoted(struct vmirror_text *t, const char *s)
 {
-	append(t, "\"");
+	vmirror_text_append(t, "\"");
 	for (; *s != '\0'; s++)
-		append(t, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
-	append(t, "\"");
+		vmirror_text_append(t, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+	vmirror_text_append(t, "\"");
 }
 
 int
 vmirror_stats_build(const struct vmirror_stats *stats, char *buf, size_t size)
 {
-	struct text t = {.buf = buf, .size = size};
+	struct vmirror_text t = {.buf = buf, .size = size};
 	const struct vmirror_stats_field *field;
 
 	for (field = vmirror_stats_fields; field->name != NULL; field++)
-		append(&t, "%s=%" PRIu64 " ", field->name, vmirror_stats_value(stats, field));
-	append(&t, "state=%s", vmirror_stats_state(stats));
+		vmirror_text_append(&t, "%s=%" PRIu64 " ", field->name,
+				    vmirror_stats_value(stats, field));
+	vmirror_text_append(&t, "state=%s", vmirror_stats_state(stats));
 	if (stats->reason[0] != '\0') {
-		append(&t, " reason=");
+		vmirror_text_append(&t, " reason=");
 		append_quoted(&t, stats->reason);
 	}
-	return (int)t.at;
+	return (int)t.len;
 }

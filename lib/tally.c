@@ -23,6 +23,7 @@ vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst
 	add(&tally->seen, burst->seen);
 	add(&tally->repeats, burst->repeats);
 	add(&tally->filtered, burst->filtered);
+	add(&tally->sampled_out, burst->sampled_out);
 	add(&tally->no_room, burst->no_room);
 	add(&tally->captured, burst->captured);
 	add(&tally->bytes, burst->bytes);
@@ -48,6 +49,7 @@ vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 	out->bytes = __atomic_load_n(&tally->bytes, __ATOMIC_ACQUIRE);
 	out->captured = __atomic_load_n(&tally->captured, __ATOMIC_ACQUIRE);
 	out->no_room = __atomic_load_n(&tally->no_room, __ATOMIC_ACQUIRE);
+	out->sampled_out = __atomic_load_n(&tally->sampled_out, __ATOMIC_ACQUIRE);
 	out->filtered = __atomic_load_n(&tally->filtered, __ATOMIC_ACQUIRE);
 	out->repeats = __atomic_load_n(&tally->repeats, __ATOMIC_ACQUIRE);
 	out->seen = __atomic_load_n(&tally->seen, __ATOMIC_ACQUIRE);
@@ -81,6 +83,7 @@ vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful, uin
 	*out = (struct vmirror_counters){
 		.seen = tally->seen,
 		.filtered = tally->filtered,
+		.sampled_out = tally->sampled_out,
 		.captured = tally->captured,
 		.no_room = tally->no_room,
 		.delivered = tally->accepted - doubtful - held,

@@ -19,6 +19,7 @@ struct vmirror_tally {
 	uint64_t seen;
 	uint64_t repeats;
 	uint64_t filtered;
+	uint64_t sampled_out;
 	uint64_t no_room;
 	uint64_t captured;
 	uint64_t bytes;

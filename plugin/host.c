@@ -16,6 +16,7 @@
 #include <rte_ethdev.h>
 
 #include "lib/port.h"
+#include "lib/thread.h"
 #include "plugin/gate.h"
 
 #define QUIET_MS    100
@@ -24,15 +25,6 @@
 
 static _Thread_local bool own_thread;
 static uint64_t last_event_ns; /* atomic; CLOCK_MONOTONIC */
-
-uint64_t
-plugin_host_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
 
 bool
 plugin_host_has_begun(void)
@@ -55,7 +47,7 @@ on_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_pa
 		return 0;
 	if (type == RTE_ETH_EVENT_NEW)
 		plugin_gate_adopt(port_id);
-	__atomic_store_n(&last_event_ns, plugin_host_now_ns(), __ATOMIC_RELAXED);
+	__atomic_store_n(&last_event_ns, vmirror_now_ns(), __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -83,7 +75,7 @@ plugin_host_wait_quiet(void)
 	unsigned int ms;
 
 	for (ms = 0; ms < PATIENCE_MS; ms += LOOK_MS) {
-		if (plugin_host_now_ns() - __atomic_load_n(&last_event_ns, __ATOMIC_RELAXED) >
+		if (vmirror_now_ns() - __atomic_load_n(&last_event_ns, __ATOMIC_RELAXED) >
 		    QUIET_MS * UINT64_C(1000000))
 			return;
 		rte_delay_us_sleep(LOOK_MS * 1000);

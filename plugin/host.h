@@ -10,10 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** CLOCK_MONOTONIC. */
-uint64_t
-plugin_host_now_ns(void);
-
 /** This thread's devices are ours, not the program's. */
 void
 plugin_host_is_us(void);

@@ -16,6 +16,7 @@
 #include <rte_dev.h>
 
 #include "devargs/error.h"
+#include "lib/thread.h"
 #include "plugin/gate.h"
 #include "plugin/host.h"
 #include "plugin/log.h"
@@ -100,7 +101,7 @@ try_one(struct plugin_mirror *mirror)
 	if (ret == 0)
 		return;
 	/* A number may be that of a port to come. */
-	mirror->next_try_ns = plugin_host_now_ns() + (ret == -ENODEV ? LOOK_NS : RETRY_NS);
+	mirror->next_try_ns = vmirror_now_ns() + (ret == -ENODEV ? LOOK_NS : RETRY_NS);
 	snprintf(text, sizeof(text), "%s; it is tried again", err.text);
 	tell(mirror, ret == -ENODEV ? VMIRROR_INFO : VMIRROR_WARNING, text);
 }
@@ -132,7 +133,7 @@ plugin_mirrors_try(struct plugin_mirrors *mirrors)
 
 	for (i = 0; i < mirrors->n; i++) {
 		mirror = &mirrors->mirror[i];
-		if (mirror->added || plugin_host_now_ns() < mirror->next_try_ns)
+		if (mirror->added || vmirror_now_ns() < mirror->next_try_ns)
 			continue;
 		plugin_host_wait_quiet();
 		try_one(mirror);

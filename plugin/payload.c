@@ -21,7 +21,7 @@
 #include <rte_eal.h>
 
 #include "devargs/error.h"
-#include "lib/compat.h"
+#include "lib/thread.h"
 #include "plugin/gate.h"
 #include "plugin/host.h"
 #include "plugin/log.h"
@@ -179,7 +179,7 @@ begin(void *arg)
 		wait_for_ports();
 	if (!make_mirrors(gate == PLUGIN_GATE_REACHED))
 		return NULL;
-	ret = vmirror_thread_create(&keeper, "vmirror-keep", keep, NULL);
+	ret = vmirror_thread_start(&keeper, "vmirror-keep", keep, NULL);
 	if (ret != 0)
 		plugin_log(VMIRROR_ERROR, "mirrors are not looked after: thread: %s",
 			   strerror(-ret));

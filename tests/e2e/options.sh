@@ -24,7 +24,7 @@ help() {
 		run $option
 		grep -q '^usage: vmirror' "$T/out" || fail "$option prints no usage"
 	done
-	for option in mirror config check stats duration forward busy-poll ovs-port ovs-bridge \
+	for option in mirror config check stats duration forward busy-poll max-memory ovs-port ovs-bridge \
 		help version; do
 		grep -q -- "--$option" "$T/out" || fail "--help does not know --$option"
 	done
@@ -146,9 +146,86 @@ forward() {
 	forwards "--forward 0:2" 1 none
 }
 
+# refused REGEX ARGUMENT...: with a status of its own and one line, and nothing made.
+refused() {
+	local regex=$1 status=0
+	shift
+	timeout -k 1 30 "$@" >"$T/out" 2>"$T/err" </dev/null || status=$?
+	[ $status -eq 1 ] || fail "status $status of: $*"
+	expect "said: $regex" grep -Eq "^vmirror: .*$regex" "$T/err"
+	expect "nothing is made" nothing_made
+}
+
+rings="port=0,mode=ring,$pcap_sink,ring_bytes"
+
+max_memory() {
+	local with=("$VMIRROR" "${eal[@]}" --vdev net_null0 -- --duration 1)
+	local way
+	run "${eal[@]}" --vdev net_null0 -- --check --mirror "$rings=1M"
+	expect "--check adds rings up" grep -Eq '^total: 1 mirror.* 2 MB .*for rings' "$T/out"
+	for way in "" --check; do
+		# shellcheck disable=SC2086
+		refused "2 rings of 16.8 MB .* max_memory, 30.0 MB" \
+			"${with[@]}" $way --max-memory 30M --mirror "$rings=16M"
+		# shellcheck disable=SC2086
+		refused "2nd.*of which mirrors have .* MB" \
+			"${with[@]}" $way --max-memory 20M --mirror "name=1st,$rings=4M" \
+			--mirror "name=2nd,sink=net_null,port=0,mode=ring,ring_bytes=4M"
+	done
+	refused "more than the [0-9.]+ MB that the system" "${with[@]}" --mirror "$rings=64G"
+}
+
+# In a group that may not have what the machine has: without the look it would be killed.
+# shellcheck disable=SC2016
+in_a_cgroup() {
+	local group limit path
+	path=$(awk -F: '$2 == "memory" { print "/memory" $3 } $2 == "" { v2 = $3 }
+		END { print v2 }' /proc/self/cgroup | head -1)
+	group=/sys/fs/cgroup$path/vmirror-test-$$
+	limit=$group/memory.max
+	if ! mkdir "$group" 2>"$T/err"; then
+		note "NOT RUN: rings in a cgroup with a limit: $(cat "$T/err")"
+		return 0
+	fi
+	[ -e "$limit" ] || limit=$group/memory.limit_in_bytes
+	if ! echo 600M >"$limit" 2>"$T/err"; then
+		note "NOT RUN: rings in a cgroup with a limit: $(cat "$T/err")"
+	else
+		refused "2 rings of 536.9 MB are more than .* cgroup" \
+			bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" \
+			"$VMIRROR" "${eal[@]}" --vdev net_null0 -- --mirror "$rings=512M"
+		timeout -k 1 30 bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" \
+			"$VMIRROR" "${eal[@]}" --vdev net_null0 -- --duration 1 \
+			--mirror "port=0,mode=ring,ring_bytes=16M,sink=net_null" >"$T/out" \
+			2>"$T/err" </dev/null || fail "rings that fit into the cgroup"
+		echo "ok rings that fit into the cgroup"
+	fi
+	rmdir "$group"
+}
+
+# The drain's thread is where it was asked to be.
+drain_core() {
+	local thread
+	refused "core=4000: there is no such core" "$VMIRROR" "${eal[@]}" --vdev net_null0 -- \
+		--mirror "core=4000,port=0,mode=ring,$pcap_sink"
+	start_vmirror -l "$core" --vdev net_null0,no-rx=1 -- \
+		--mirror "core=$core,port=0,mode=ring,sink=net_null"
+	for thread in /proc/"$vm"/task/*; do
+		if [ "$(cat "$thread/comm")" = vmirror-drain ]; then
+			expect "core=$core" grep -qx "Cpus_allowed_list:[[:space:]]*$core" \
+				"$thread/status"
+		fi
+	done
+	expect "there is a drain" grep -qx vmirror-drain /proc/"$vm"/task/*/comm
+	stop_vmirror INT
+}
+
 help
 ovs_port
 check
+max_memory
+in_a_cgroup
+drain_core
 duration
 config
 forward

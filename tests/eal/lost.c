@@ -69,9 +69,9 @@ WRAP(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timesp
 	return impatient ? ETIMEDOUT : __real_pthread_mutex_timedlock(mutex, deadline);
 }
 
-WRAP(uint64_t, vmirror_mirror_now_ns, (void))
+WRAP(uint64_t, vmirror_now_ns, (void))
 {
-	return __real_vmirror_mirror_now_ns() + passed_ns;
+	return __real_vmirror_now_ns() + passed_ns;
 }
 
 static struct host_footprint before;

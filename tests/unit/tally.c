@@ -18,7 +18,8 @@ writer(void *arg)
 {
 	const struct vmirror_tally burst = {
 		.seen = 10,
-		.filtered = 3,
+		.filtered = 2,
+		.sampled_out = 1,
 		.no_room = 1,
 		.captured = 6,
 		.bytes = 600,

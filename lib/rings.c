@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The rings of a mirror: how large they are, making them, and whether there is memory for them, and
+ * for the mirror at all. attach.c hangs them on queues.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "devargs/error.h"
+#include "lib/memory.h"
+#include "lib/mirror.h"
+#include "lib/shared.h"
+
+/* What 10 Gbit/s of small packets are in the 5 ms for which a drain sleeps at the most, and more. */
+#define DEFAULT_RING_BYTES UINT64_C(8388608)
+
+uint64_t
+vmirror_mirror_ring_bytes(const struct vmirror_mirror *mirror)
+{
+	return vmirror_ring_bytes(mirror->spec.ring_bytes != 0 ? mirror->spec.ring_bytes
+							       : DEFAULT_RING_BYTES);
+}
+
+/* Those that it has, or, while it is only planned, those that it would. */
+static unsigned int
+count_rings(struct vmirror_mirror *mirror)
+{
+	const struct vmirror_record *record;
+	const struct vmirror_ring *ring;
+	unsigned int n = 0;
+
+	if (!vmirror_mirror_has_rings(mirror))
+		return 0;
+	if (mirror->planned)
+		return vmirror_mirror_hooks(mirror);
+	TAILQ_FOREACH (record, &mirror->records, next)
+		n += record->drained.ring != NULL;
+	for (ring = mirror->spare_rings; ring != NULL; ring = ring->spare)
+		n++;
+	return n;
+}
+
+uint64_t
+vmirror_mirror_bytes(struct vmirror_mirror *mirror)
+{
+	return mirror->pool_bytes + count_rings(mirror) * vmirror_mirror_ring_bytes(mirror);
+}
+
+/* What all mirrors have, and those before this one would have that are being checked with it. */
+static uint64_t
+bytes_of_all(void)
+{
+	struct vmirror_mirror *mirror;
+	uint64_t bytes = 0;
+
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+		bytes += vmirror_mirror_bytes(mirror);
+	return bytes;
+}
+
+/* And of those only what they have not taken yet. */
+static uint64_t
+rings_planned(void)
+{
+	struct vmirror_mirror *mirror;
+	uint64_t bytes = 0;
+
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+		if (mirror->planned)
+			bytes += count_rings(mirror) * vmirror_mirror_ring_bytes(mirror);
+	return bytes;
+}
+
+int
+vmirror_mirror_check_memory(struct vmirror_mirror *mirror, unsigned int n_rings,
+			    struct vmirror_error *err)
+{
+	uint64_t rings = n_rings * vmirror_mirror_ring_bytes(mirror);
+	uint64_t pool = mirror->path.pool == NULL ? mirror->pool_bytes : 0;
+	uint64_t taken = bytes_of_all();
+	uint64_t left = vmirror_memory_available();
+
+	if (rings + pool > vmirror_shared.max_memory - RTE_MIN(taken, vmirror_shared.max_memory))
+		return vmirror_error_set(
+			err, -ENOMEM,
+			"memory: %u rings of %.1f MB and %.1f MB of mbufs are more "
+			"than is left of max_memory, %.1f MB, of which mirrors have "
+			"%.1f MB; use a smaller ring_bytes= or mbufs=, or raise it",
+			n_rings, vmirror_mirror_ring_bytes(mirror) / 1e6, pool / 1e6,
+			vmirror_shared.max_memory / 1e6, taken / 1e6);
+	left -= RTE_MIN(left, rings_planned());
+	if (rings > left)
+		return vmirror_error_set(
+			err, -ENOMEM,
+			"ring_bytes: %u rings of %.1f MB are more than the %.1f MB "
+			"that the system, or the process's cgroup, has left; use a "
+			"smaller ring_bytes=",
+			n_rings, vmirror_mirror_ring_bytes(mirror) / 1e6, left / 1e6);
+	return 0;
+}
+
+int
+vmirror_mirror_make_rings(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	uint64_t bytes = vmirror_mirror_ring_bytes(mirror);
+	int ret = vmirror_mirror_check_memory(mirror, mirror->rings_wanted, err);
+
+	for (; ret == 0 && mirror->rings_wanted > 0; mirror->rings_wanted--) {
+		struct vmirror_ring *ring = vmirror_ring_create(bytes, mirror->rings_node);
+
+		if (ring == NULL)
+			return vmirror_error_set(err, -errno,
+						 "ring_bytes: no ring of %.1f MB: %s; use a "
+						 "smaller ring_bytes=",
+						 bytes / 1e6, strerror(errno));
+		ring->spare = mirror->spare_rings;
+		mirror->spare_rings = ring;
+	}
+	return ret;
+}
+
+struct vmirror_ring *
+vmirror_mirror_take_ring(struct vmirror_mirror *mirror)
+{
+	struct vmirror_ring *ring = mirror->spare_rings;
+
+	if (ring != NULL)
+		mirror->spare_rings = ring->spare;
+	return ring;
+}
