@@ -523,7 +523,7 @@ parse_all(struct vmirror_spec *spec, const char *text, struct vmirror_error *err
 int
 vmirror_spec_parse(struct vmirror_spec *spec, const char *text, struct vmirror_error *err)
 {
-	struct vmirror_spec parsed = {.dir = VMIRROR_SPEC_RXTX, .mode = VMIRROR_SPEC_INLINE};
+	struct vmirror_spec parsed = {.dir = VMIRROR_SPEC_RXTX, .mode = VMIRROR_SPEC_RING};
 	int ret = parse_all(&parsed, text, err);
 
 	if (ret < 0)

@@ -33,8 +33,8 @@ enum vmirror_spec_dir {
 };
 
 enum vmirror_spec_mode {
+	VMIRROR_SPEC_RING,   /**< the forwarding core fills rings, a thread feeds the sink */
 	VMIRROR_SPEC_INLINE, /**< the forwarding core feeds the sink */
-	VMIRROR_SPEC_RING,   /**< it fills rings, and a thread of the mirror's feeds the sink */
 };
 
 /** Queues first to last, both included. */
@@ -71,13 +71,13 @@ struct vmirror_spec {
 	uint64_t max_pps;          /**< packets a second at the most; 0: no limit */
 	uint64_t max_bps;          /**< bits a second at the most, of the bytes kept; 0: no limit */
 	uint32_t guard;            /**< per cent of a forwarding core's time; 0: no limit */
-	enum vmirror_spec_mode mode;
-	uint64_t count;       /**< packets after which the mirror ends; 0: never */
-	uint64_t duration_ms; /**< time after which the mirror ends; 0: never */
-	uint32_t mbufs;       /**< size of the mirror's own mempool; 0: the default */
-	uint64_t ring_bytes;  /**< of each ring, at the least; 0: the default */
-	uint64_t latency_ms;  /**< from the core to the sink; 0: the default */
-	bool has_core;        /**< the drain's thread runs on the next; else where it likes */
+	enum vmirror_spec_mode mode; /**< ring */
+	uint64_t count;              /**< packets after which the mirror ends; 0: never */
+	uint64_t duration_ms;        /**< time after which the mirror ends; 0: never */
+	uint32_t mbufs;              /**< size of the mirror's own mempool; 0: the default */
+	uint64_t ring_bytes;         /**< of each ring, at the least; 0: the default */
+	uint64_t latency_ms;         /**< from the core to the sink; 0: the default */
+	bool has_core; /**< the drain's thread runs on the next; else where it likes */
 	uint32_t core;
 	struct vmirror_spec_sink sink; /**< required */
 };

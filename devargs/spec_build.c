@@ -162,9 +162,9 @@ vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size)
 	print_number(&out, "count", spec->count, "");
 	print_number(&out, "duration", duration, unit);
 	print_number(&out, "mbufs", spec->mbufs, "");
-	if (spec->mode == VMIRROR_SPEC_RING) {
+	if (spec->mode == VMIRROR_SPEC_INLINE) {
 		print_key(&out, "mode");
-		print(&out, "ring");
+		print(&out, "inline");
 	}
 	print_number(&out, "ring_bytes", spec->ring_bytes, "");
 	unit = vmirror_value_duration_unit(spec->latency_ms, &duration);

@@ -53,11 +53,12 @@ append_rings(struct vmirror_text *t, struct vmirror_mirror *mirror)
 	uint64_t bytes = vmirror_mirror_ring_bytes(mirror);
 	unsigned int n = vmirror_mirror_hooks(mirror);
 
-	vmirror_text_append(t,
-			    ", %u rings of %.1f MB (each holds %" PRIu64
-			    " ms of 10 Gbit/s in packets of "
-			    "1500 bytes)",
-			    n, bytes / 1e6, bytes / 1250000);
+	if (n > 0)
+		vmirror_text_append(t, ", %u ring%s of %.1f MB", n, n > 1 ? "s" : "", bytes / 1e6);
+	else
+		vmirror_text_append(t, ", rings of %.1f MB", bytes / 1e6);
+	vmirror_text_append(t, " (each holds %" PRIu64 " ms of 10 Gbit/s in packets of 1500 bytes)",
+			    bytes / 1250000);
 }
 
 void

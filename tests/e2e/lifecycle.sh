@@ -35,7 +35,8 @@ clean_end() {
 	readable || fail "report.pcap cannot be read to its end"
 	[ "$(counter report delivered)" = "$(pcap count report.pcap)" ] ||
 		fail "$(counter report delivered) delivered, $(pcap count report.pcap) in the file"
-	all_delivered report
+	# A ring is full where ports never end; what was taken is delivered all the same.
+	counted report delivered "$(counter report captured)"
 	no_interface mon0 || fail "mon0 is still there"
 	[ -z "$(find "$T/run" -type s)" ] || fail "a socket is still there"
 }

@@ -77,9 +77,7 @@ not() {
 # memory_of MBUFS: what --check says, in bytes.
 memory_of() {
 	run "${eal[@]}" --vdev net_null0 -- --check --mirror "name=web,port=0,mbufs=$1,$pcap_sink"
-	grep -E 'web' "$T/out" | grep -Eo '[0-9]+(\.[0-9]+)? *([kKMG]i?B|bytes)' | tail -1 |
-		sed -E 's/ *bytes//; s/ *[kK]i?B/ * 1024/; s/ *Mi?B/ * 1048576/; s/ *Gi?B/ * 1073741824/' |
-		xargs -I{} awk 'BEGIN { printf "%d", {} }'
+	grep -E 'web' "$T/out" | grep -Eo "[0-9.]+ MB of DPDK" | awk '{ print $1 * 1000000 }'
 }
 
 duration() {

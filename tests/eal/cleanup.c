@@ -119,9 +119,8 @@ add_and_remove(void *arg)
 
 	for (;;) {
 		err.text[0] = '\0';
-		ret = vmirror_mirror_add(
-			"name=c,port=net_ring_b,mbufs=63,sink=[net_pcap,tx_pcap=c.pcap]", NULL,
-			&err);
+		ret = host_try_mirror(
+			&err, "name=c,port=net_ring_b,mbufs=63,sink=[net_pcap,tx_pcap=c.pcap]");
 		if (ret == -EPERM && atomic_load(&stop))
 			return (void *)n;
 		if (ret < 0 && err.text[0] == '\0')

@@ -97,9 +97,8 @@ live_file_limit(unsigned int arg)
 
 	start();
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	assert_int_equal(
-		vmirror_mirror_add("name=m,port=all,sink=[net_pcap,tx_pcap=m.pcap]", NULL, &err),
-		-EFBIG);
+	assert_int_equal(host_try_mirror(&err, "name=m,port=all,sink=[net_pcap,tx_pcap=m.pcap]"),
+			 -EFBIG);
 	assert_non_null(strstr(err.text, "limit of 20000 bytes"));
 	assert_non_null(strstr(err.text, "SIGXFSZ"));
 	assert_int_equal(access("m.pcap", F_OK), -1);
@@ -322,7 +321,7 @@ live_inner(unsigned int arg)
 	assert_int_equal(getpid(), 1);
 	start();
 	assert_int_equal(access("/proc/1/fd/9", F_OK), 0);
-	if (vmirror_mirror_add("name=m,port=all,sink=[net_pcap,tx_pcap=m.pcap]", NULL, &err) == 0) {
+	if (host_try_mirror(&err, "name=m,port=all,sink=[net_pcap,tx_pcap=m.pcap]") == 0) {
 		host_loop(port, 0, 10, 100);
 		host_remove("m");
 		assert_int_equal(host_read_pcap("m.pcap", NULL), 20);
@@ -336,8 +335,7 @@ live_inner(unsigned int arg)
 	/* Nor where there is none at all. */
 	unlink("m.pcap");
 	assert_int_equal(mount("none", "/proc", "tmpfs", 0, NULL), 0);
-	assert_true(vmirror_mirror_add("name=m,port=all,sink=[net_pcap,tx_pcap=m.pcap]", NULL,
-				       &err) < 0);
+	assert_true(host_try_mirror(&err, "name=m,port=all,sink=[net_pcap,tx_pcap=m.pcap]") < 0);
 	assert_non_null(strstr(err.text, "/proc/self: No such file or directory"));
 	assert_int_equal(access("m.pcap", F_OK), -1);
 	assert_int_equal(umount("/proc"), 0);

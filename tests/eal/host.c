@@ -297,12 +297,14 @@ static int
 try_mirror(struct vmirror_error *err, const char *fmt, va_list ap)
 {
 	char spec[1024];
-	int n = 0;
+	int n;
 
 	/* A machine may take long over new memory, and churn wants many rings. */
 	if (host_in_rings())
 		n = snprintf(spec, sizeof(spec), "mode=ring,%s",
 			     strstr(fmt, "ring_bytes") == NULL ? "ring_bytes=1M," : "");
+	else
+		n = snprintf(spec, sizeof(spec), "mode=inline,");
 	vsnprintf(spec + n, sizeof(spec) - (size_t)n, fmt, ap);
 	return vmirror_mirror_add(spec, NULL, err);
 }

@@ -89,7 +89,7 @@ test_check(void **state)
 	assert_non_null(strstr(plan.text, "mode=ring"));
 	assert_non_null(strstr(plan.text, "4 rings of 1.0 MB"));
 
-	spec = "name=m,port=1,ring_bytes=1M,sink=[net_pcap,tx_pcap=m.pcap]";
+	spec = "name=m,mode=inline,port=1,ring_bytes=1M,sink=[net_pcap,tx_pcap=m.pcap]";
 	assert_int_equal(vmirror_mirror_check(&spec, 1, &plan, NULL, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "ring_bytes"));
 }

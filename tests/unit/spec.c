@@ -35,7 +35,7 @@ absence_means(void **state)
 	assert_int_equal(spec.dir, VMIRROR_SPEC_RXTX);
 	assert_null(spec.filter);
 	assert_int_equal(spec.snaplen, 0);
-	assert_int_equal(spec.mode, VMIRROR_SPEC_INLINE);
+	assert_int_equal(spec.mode, VMIRROR_SPEC_RING);
 	assert_int_equal(spec.count, 0);
 	assert_int_equal(spec.duration_ms, 0);
 	assert_int_equal(spec.mbufs, 0);
@@ -91,9 +91,9 @@ static const struct {
 	{"sink=net_null,mbufs=67108864,duration=10,count=1k,mode=inline,snaplen=262144,filter=ip,"
 	 "dir=rxtx,queue=0,port=0,name=w",
 	 "name=w,port=0,queue=0,filter=ip,snaplen=262144,count=1000,duration=10s,mbufs=67108864,"
-	 "sink=net_null"},
+	 "mode=inline,sink=net_null"},
 	{"core=0,latency=20ms,sink=net_null,port=0,ring_bytes=1M,mode=ring",
-	 "port=0,mode=ring,ring_bytes=1000000,latency=20ms,core=0,sink=net_null"},
+	 "port=0,ring_bytes=1000000,latency=20ms,core=0,sink=net_null"},
 	{"guard=5,max_bps=1G,max_pps=10k,sample=100,port=0,sink=net_null",
 	 "port=0,sample=100,max_pps=10000,max_bps=1000000000,guard=5%,sink=net_null"},
 	{"port=0,sample=1,guard=99%,sink=net_null", "port=0,guard=99%,sink=net_null"},
@@ -236,7 +236,8 @@ static const struct {
 	{"port=0,mode=rnig,sink=net_null", "mode: 'rnig' is unknown; known: inline, ring"},
 	{"port=0,mode=ring,ring_bytes=4k,sink=net_null", "ring_bytes: '4k'"},
 	{"port=0,mode=ring,latency=2s,sink=net_null", "latency: 2s is more than a second"},
-	{"port=0,ring_bytes=1M,sink=net_null", "ring_bytes: there are no rings in mode=inline"},
+	{"port=0,mode=inline,ring_bytes=1M,sink=net_null",
+	 "ring_bytes: there are no rings in mode=inline"},
 	{"latency=1ms,port=0,mode=inline,sink=net_null", "right would be mode=ring"},
 	{"core=1,port=0,mode=inline,sink=net_null", "core: there are no rings in mode=inline"},
 	{"core=x,port=0,mode=ring,sink=net_null", "core: 'x' is not a number"},
