@@ -28,10 +28,11 @@
 #include <rte_eal.h>
 
 #include "bench/bed.h"
+#include "bench/dumpcap.h"
 #include "bench/subject.h"
 #include "vmirror.h"
 
-#define BATCH_S    0.002  /* how long the timed part of a batch is to take */
+#define BATCH_S    0.001  /* how long the timed part of a batch is to take */
 #define MAX_ROUNDS 100000 /* of all measurements of a process: a bound, never reached */
 #define PATIENCE   3      /* how many times its seconds a measurement may take when disturbed */
 
@@ -89,16 +90,17 @@ measure(const struct subject *s, double seconds)
 	fflush(stdout);
 }
 
-/* A peer that polls is measured with, and nothing else beside it. */
+/* A peer that polls is measured with, and nothing else beside it; the same with dpdk-dumpcap. */
 static bool
 wanted(const struct subject *s, int n_words, char *words[])
 {
 	bool with_peer = s->sink != NULL && strstr(s->sink, SUBJECT_PEER) != NULL;
+	bool with_dumpcap = s->begin == dumpcap_begin;
 	char path[256];
 	int i;
 
 	snprintf(path, sizeof(path), "%s/" SUBJECT_PEER, bed.dir);
-	if (with_peer != (access(path, F_OK) == 0))
+	if (with_peer != (access(path, F_OK) == 0) || with_dumpcap != dumpcap_possible())
 		return false;
 	for (i = 0; i < n_words; i++)
 		if (strcmp(words[i], s->name) == 0)
@@ -116,7 +118,7 @@ wants_idle(int n_words, char *words[])
 	for (i = 0; i < n_words; i++)
 		if (strcmp(words[i], "cpu/idle") == 0 || strcmp(words[i], "memory/mirror") == 0)
 			return true;
-	return n_words == 0 && access(path, F_OK) != 0;
+	return n_words == 0 && access(path, F_OK) != 0 && !dumpcap_possible();
 }
 
 static int

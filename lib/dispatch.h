@@ -106,7 +106,8 @@ vmirror_dispatch_abort(struct vmirror_dispatch_change *change);
 void
 vmirror_dispatch_sync(const struct vmirror_dispatcher *d);
 
-static inline void
+/* Out of line: where there is no hook, no register is saved for what is in here. */
+static __attribute__((noinline)) void
 vmirror_dispatch_enter(struct vmirror_dispatcher *d, struct rte_mbuf *const *pkts, uint16_t n_pkts)
 {
 	struct vmirror_dispatch_list *list;
