@@ -177,6 +177,16 @@ check_mirror(const struct vmirror_spec *spec, struct vmirror_error *err)
 		return refuse_key("filter", "to leave it out, and to filter when reading", err);
 	if (spec->n_queues > 0)
 		return refuse_key("queue", leave, err);
+	if (spec->sample != 0)
+		return refuse_key("sample", leave, err);
+	if (spec->max_pps != 0)
+		return refuse_key("max_pps", leave, err);
+	if (spec->max_bps != 0)
+		return refuse_key("max_bps", leave, err);
+	if (spec->guard != 0)
+		return refuse_key("guard", leave, err);
+	if (spec->has_core || spec->ring_bytes != 0 || spec->latency_ms != 0)
+		return refuse_key("core, ring_bytes and latency", leave, err);
 	if (spec->count != 0)
 		return refuse_key("count", leave, err);
 	if (spec->duration_ms != 0)

@@ -303,7 +303,7 @@ vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
 		vmirror_ring_destroy(record->drained.ring);
 		free(record);
 	}
-	while ((ring = vmirror_mirror_take_ring(mirror)) != NULL)
+	while ((ring = vmirror_mirror_take_ring(mirror, VMIRROR_ANY_NODE)) != NULL)
 		vmirror_ring_destroy(ring);
 }
 
@@ -349,28 +349,42 @@ record_find(struct vmirror_mirror *mirror, const char *port, uint16_t queue, boo
 
 /* The same; made when it is not there. @return 0, -ENOMEM or, when a ring must be made first, -EAGAIN */
 static int
-record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool is_tx,
+record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool is_tx, int node,
 	   struct vmirror_record **found)
 {
 	struct vmirror_record *record = record_find(mirror, port, queue, is_tx);
-	bool has_ring = vmirror_mirror_has_rings(mirror);
+	struct vmirror_ring *ring = NULL;
 
 	*found = record;
 	if (record != NULL)
 		return 0;
-	if (has_ring && mirror->spare_rings == NULL)
-		return -EAGAIN;
+	if (vmirror_mirror_has_rings(mirror)) {
+		ring = vmirror_mirror_take_ring(mirror, node);
+		if (ring == NULL)
+			return -EAGAIN;
+	}
 	record = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*record), 64));
-	if (record == NULL)
+	if (record == NULL) {
+		vmirror_ring_destroy(ring);
 		return -ENOMEM;
+	}
 	memset(record, 0, sizeof(*record));
 	snprintf(record->port, sizeof(record->port), "%s", port);
 	record->queue = queue;
 	record->is_tx = is_tx;
-	init_hook(mirror, record, has_ring ? vmirror_mirror_take_ring(mirror) : NULL);
+	init_hook(mirror, record, ring);
 	TAILQ_INSERT_TAIL(&mirror->records, record, next);
 	*found = record;
 	return 0;
+}
+
+/* A ring is missing: those of one node are made at a time. */
+static void
+want_ring(struct vmirror_mirror *mirror, int node)
+{
+	if (mirror->rings_missing++ == 0)
+		mirror->rings_node = node;
+	mirror->rings_wanted += node == mirror->rings_node;
 }
 
 /* Prepare the hooks of one port in one direction. Hook lock. */
@@ -379,6 +393,7 @@ prepare_direction(struct vmirror_mirror *mirror, const char *port, uint16_t port
 		  struct vmirror_dispatch_change *change, struct vmirror_error *err)
 {
 	struct vmirror_dispatcher *d;
+	int node = rte_eth_dev_socket_id(port_id);
 	struct vmirror_record *record;
 	uint16_t queue;
 	int ret;
@@ -391,10 +406,9 @@ prepare_direction(struct vmirror_mirror *mirror, const char *port, uint16_t port
 			return 0; /* there is no such queue yet, nor one behind it */
 		if (ret != 0)
 			return ret;
-		ret = record_get(mirror, port, queue, is_tx, &record);
+		ret = record_get(mirror, port, queue, is_tx, node, &record);
 		if (ret == -EAGAIN) {
-			mirror->rings_wanted++;
-			mirror->rings_node = rte_eth_dev_socket_id(port_id);
+			want_ring(mirror, node);
 			continue;
 		}
 		if (ret != 0 ||
@@ -424,13 +438,11 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_dispatch_change *change,
 			if (!(mirror->spec.dir & (is_tx ? VMIRROR_SPEC_TX : VMIRROR_SPEC_RX)))
 				continue;
 			ret = prepare_direction(mirror, source->name, port_id, is_tx, change, err);
-			if (ret == 0 && mirror->rings_wanted > 0)
-				ret = -EAGAIN;
 			if (ret != 0)
 				return ret;
 		}
 	}
-	return 0;
+	return mirror->rings_missing > 0 ? -EAGAIN : 0;
 }
 
 /* @return 0, -EAGAIN when rings must be made first, or another -errno with err set */
@@ -441,6 +453,8 @@ try_to_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	struct vmirror_record *record;
 	int ret = 0;
 
+	mirror->rings_missing = 0;
+	mirror->rings_wanted = 0;
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	/* What an event has just told of must not be undone here. */
 	if ((mirror->sink == NULL && !mirror->lost) || mirror->sink_gone ||
@@ -477,6 +491,7 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 		if (ret == 0)
 			ret = try_to_hook(mirror, err);
 	}
+	mirror->rings_missing = 0;
 	mirror->rings_wanted = 0;
 	return ret;
 }

@@ -5,6 +5,7 @@
 /* Differences between the DPDK versions that vmirror builds on (22.11 to 25.11), all of them. */
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <rte_lcore.h>
 #include <rte_telemetry.h>
@@ -36,6 +37,12 @@ vmirror_thread_create(vmirror_thread_t *thread, const char *name, rte_thread_fun
 	return ret > 0 ? -ret : ret;
 }
 
+static inline int
+vmirror_thread_set_affinity(vmirror_thread_t thread, const cpu_set_t *cpus)
+{
+	return -rte_thread_set_affinity_by_id(thread, cpus);
+}
+
 static inline void
 vmirror_thread_join(vmirror_thread_t thread)
 {
@@ -52,6 +59,12 @@ static inline int
 vmirror_thread_create(vmirror_thread_t *thread, const char *name, void *(*run)(void *), void *arg)
 {
 	return rte_ctrl_thread_create(thread, name, NULL, run, arg);
+}
+
+static inline int
+vmirror_thread_set_affinity(vmirror_thread_t thread, const cpu_set_t *cpus)
+{
+	return -pthread_setaffinity_np(thread, sizeof(*cpus), cpus);
 }
 
 static inline void

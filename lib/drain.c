@@ -379,29 +379,6 @@ place(struct vmirror_drain *drain)
 		drain->used = use;
 }
 
-/* On to the core that was asked for. @return false: the thread may not run there */
-static bool
-settle_down(struct vmirror_drain *drain)
-{
-	int refused = 0;
-
-	if (drain->core >= 0) {
-		CPU_ZERO(&drain->allowed);
-		CPU_SET(drain->core, &drain->allowed);
-		refused = pthread_setaffinity_np(pthread_self(), sizeof(drain->allowed),
-						 &drain->allowed);
-	} else {
-		pthread_getaffinity_np(pthread_self(), sizeof(drain->allowed), &drain->allowed);
-	}
-	drain->used = drain->allowed;
-	pthread_mutex_lock(&drain->lock);
-	drain->begun = true;
-	drain->refused = refused;
-	pthread_cond_broadcast(&drain->idle);
-	pthread_mutex_unlock(&drain->lock);
-	return refused == 0;
-}
-
 static vmirror_thread_ret_t
 drain_thread(void *arg)
 {
@@ -409,8 +386,8 @@ drain_thread(void *arg)
 	uint64_t asked, idle;
 	bool stop;
 
-	if (!settle_down(drain))
-		return VMIRROR_THREAD_RETURN;
+	pthread_getaffinity_np(pthread_self(), sizeof(drain->allowed), &drain->allowed);
+	drain->used = drain->allowed;
 	drain->looked_ns = vmirror_now_ns();
 	for (;;) {
 		pthread_mutex_lock(&drain->lock);
@@ -464,29 +441,35 @@ vmirror_drain_fini(struct vmirror_drain *drain)
 	pthread_mutex_destroy(&drain->lock);
 }
 
+/* By whoever starts the thread: it may get no turn on a core that somebody else never leaves. */
+static int
+pin(struct vmirror_drain *drain, struct vmirror_error *err)
+{
+	cpu_set_t cpus;
+	int ret;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(drain->core, &cpus);
+	ret = vmirror_thread_set_affinity(drain->thread, &cpus);
+	if (ret == 0)
+		return 0;
+	vmirror_drain_stop(drain);
+	return vmirror_error_set(
+		err, ret, "core=%d: there is no such core, or the process may not run on it (%s)",
+		drain->core, strerror(-ret));
+}
+
 int
 vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err)
 {
 	int ret;
 
 	drain->stop = false;
-	drain->begun = false;
 	ret = vmirror_thread_start(&drain->thread, "vmirror-drain", drain_thread, drain);
 	if (ret != 0)
 		return vmirror_error_set(err, ret, "drain thread: %s", strerror(-ret));
-	pthread_mutex_lock(&drain->lock);
-	while (!drain->begun)
-		pthread_cond_wait(&drain->idle, &drain->lock);
-	pthread_mutex_unlock(&drain->lock);
-	if (drain->refused != 0) {
-		vmirror_thread_join(drain->thread);
-		return vmirror_error_set(err, -drain->refused,
-					 "core=%d: there is no such core, or the process may not "
-					 "run on it (%s)",
-					 drain->core, strerror(drain->refused));
-	}
 	drain->running = true;
-	return 0;
+	return drain->core < 0 ? 0 : pin(drain, err);
 }
 
 void

@@ -50,12 +50,10 @@ struct vmirror_drain {
 	pthread_cond_t idle;  /**< control waits */
 	uint64_t asked;       /**< times that control asked for empty rings */
 	uint64_t emptied;     /**< the last of them that was heeded */
-	bool begun;           /**< the thread is on its cores, or is not allowed to be */
-	int refused;          /**< errno of that */
 	bool stop;
 
 	/* The drain's. */
-	cpu_set_t allowed;     /**< cores that EAL gave its thread, or the one that was asked for */
+	cpu_set_t allowed;     /**< cores that EAL gave its thread */
 	cpu_set_t used;        /**< those that it is to run on */
 	uint64_t placed_ns;    /**< when it last looked where it runs */
 	uint64_t seq;          /**< odd while it may use the sink; control reads */

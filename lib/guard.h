@@ -21,12 +21,14 @@ struct vmirror_guard_hook {
 	uint32_t one_in; /**< control writes, the core reads */
 
 	/* The core's. */
-	uint32_t skip; /**< bursts to be left out before the next */
+	uint32_t bursts; /**< since the last that was looked at */
 	/* The core writes, control reads. */
 	pthread_t thread; /**< that ran it last */
 	uint64_t cycles;  /**< spent in it */
 
-	uint64_t cycles_seen; /**< at the last look; control's */
+	/* Control's. */
+	uint64_t cycles_seen; /**< at the last look */
+	uint64_t cycles_more; /**< since the one before */
 };
 
 /** A mirror's. Control lock. */
@@ -34,6 +36,7 @@ struct vmirror_guard {
 	uint32_t percent;  /**< 0: there is none */
 	uint32_t one_in;   /**< bursts; 1: all are looked at */
 	unsigned int calm; /**< looks in a row at which more would have been cheap enough */
+	unsigned int hot;  /**< looks in a row at which it was too much */
 	uint64_t last_tsc;
 	double share; /**< of the thread that paid most, in per cent, at the last look */
 	struct vmirror_guard_hook *hooks;
@@ -50,21 +53,18 @@ vmirror_guard_add(struct vmirror_guard *guard, struct vmirror_guard_hook *hook);
 /**
  * See what the hooks cost since the last look, and what follows.
  *
- * @param now_tsc  the time stamp counter
- * @return         whether the mirror looks at another part of the bursts now: guard->one_in
+ * @return whether the mirror looks at another part of the bursts now: guard->one_in
  */
 bool
-vmirror_guard_look(struct vmirror_guard *guard, uint64_t now_tsc);
+vmirror_guard_look(struct vmirror_guard *guard);
 
 /** Whether a burst is left out. The forwarding core, as the next. */
 static inline bool
 vmirror_guard_skips(struct vmirror_guard_hook *hook)
 {
-	if (hook->skip > 0) {
-		hook->skip--;
+	if (++hook->bursts < __atomic_load_n(&hook->one_in, __ATOMIC_RELAXED))
 		return true;
-	}
-	hook->skip = __atomic_load_n(&hook->one_in, __ATOMIC_RELAXED) - 1;
+	hook->bursts = 0;
 	return false;
 }
 

@@ -15,6 +15,9 @@
 /* Granted to every hook while there is anything: one packet, and the bits of it that come first. */
 #define LEAST 1
 
+/* Of what a hook wanted, so much is forgotten at a time. */
+#define FORGETS 64
+
 void
 vmirror_limit_init(struct vmirror_limit *limit, uint32_t sample, uint64_t pps, uint64_t bps)
 {
@@ -114,18 +117,21 @@ divide(struct vmirror_limit_hook *hooks, enum vmirror_limit_rate rate, uint64_t 
 static void
 grant(struct vmirror_limit *limit, enum vmirror_limit_rate rate, double seconds)
 {
-	double most = (double)limit->rates[rate] * HOLDS_S;
+	double most = (double)limit->rates[rate] * HOLDS_S + LEAST;
 	double content = limit->content[rate] + (double)limit->rates[rate] * seconds;
 	struct vmirror_limit_hook *hook;
 	struct vmirror_limit_meter *m;
+	uint64_t wanted;
 
 	for (hook = limit->hooks; hook != NULL; hook = hook->next) {
 		m = &hook->meters[rate];
 		content -= (double)look(&m->taken, &m->taken_seen);
-		m->demand = look(&m->wanted, &m->wanted_seen);
+		wanted = look(&m->wanted, &m->wanted_seen);
+		/* What comes in bursts is wanted again: it is forgotten within seconds. */
+		m->demand -= (m->demand + FORGETS - 1) / FORGETS;
+		if (m->demand < wanted)
+			m->demand = wanted;
 	}
-	if (most < LEAST)
-		most = LEAST;
 	if (content > most)
 		content = most;
 	limit->content[rate] = content;

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -386,7 +385,7 @@ check_guard(struct vmirror_mirror *mirror, uint64_t now)
 	const struct vmirror_guard *guard = &mirror->guard;
 	bool samples;
 
-	vmirror_guard_look(&mirror->guard, rte_rdtsc());
+	vmirror_guard_look(&mirror->guard);
 	samples = guard->one_in > 1;
 	if (samples == mirror->guard_told || now < mirror->next_guard_notice_ns)
 		return;

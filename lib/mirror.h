@@ -18,6 +18,7 @@
  * Every function here is called under the control lock, but those that say otherwise.
  */
 
+#include <limits.h>
 #include <sys/queue.h>
 
 #include <rte_ethdev.h>
@@ -99,8 +100,9 @@ struct vmirror_mirror {
 	bool guard_told;                  /**< that packets are left out */
 	struct vmirror_drain drain;       /**< mode=ring */
 	struct vmirror_ring *spare_rings; /**< that wait for their queues; control lock */
-	unsigned int rings_wanted;        /**< as of the last try to hook */
-	int rings_node;                   /**< NUMA node for them */
+	unsigned int rings_missing;       /**< as of the last try to hook */
+	unsigned int rings_wanted;        /**< of these, those of the next node */
+	int rings_node;                   /**< that NUMA node */
 	struct vmirror_sink_plan sink_plan;
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
 	bool sink_gone; /**< somebody else removed the vdev; set under the hook lock, atomic */
@@ -156,9 +158,11 @@ vmirror_mirror_ring_bytes(const struct vmirror_mirror *mirror);
 int
 vmirror_mirror_make_rings(struct vmirror_mirror *mirror, struct vmirror_error *err);
 
-/** One of them, which is the caller's then; NULL when there is none. rings.c */
+/** One of them, which is the caller's then; NULL when there is none for that node. rings.c */
 struct vmirror_ring *
-vmirror_mirror_take_ring(struct vmirror_mirror *mirror);
+vmirror_mirror_take_ring(struct vmirror_mirror *mirror, int node);
+
+#define VMIRROR_ANY_NODE INT_MIN
 
 /**
  * Whether there is memory for so many rings more, and for the mempool if there is none yet: within

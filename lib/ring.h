@@ -23,6 +23,7 @@ struct vmirror_ring {
 	uint8_t *base;              /**< size bytes, and the same ones again */
 	uint64_t size;              /**< power of two */
 	struct vmirror_ring *spare; /**< its maker's, until it is used */
+	int node;                   /**< the maker's: for whom it was made */
 
 	/* The producer's. */
 	uint64_t head __attribute__((aligned(64))); /**< committed up to here; both read it */

@@ -23,6 +23,9 @@ vmirror_mirror_ring_bytes(const struct vmirror_mirror *mirror)
 							       : DEFAULT_RING_BYTES);
 }
 
+/* Left to the process when its rings are made. */
+#define HEADROOM UINT64_C(8000000)
+
 /* Those that it has, or, while it is only planned, those that it would. */
 static unsigned int
 count_rings(struct vmirror_mirror *mirror)
@@ -91,7 +94,8 @@ vmirror_mirror_check_memory(struct vmirror_mirror *mirror, unsigned int n_rings,
 			n_rings, vmirror_mirror_ring_bytes(mirror) / 1e6, pool / 1e6,
 			vmirror_shared.max_memory / 1e6, taken / 1e6);
 	left -= RTE_MIN(left, rings_planned());
-	if (rings > left)
+	/* Pages have tables, and the process needs a little more than its rings. */
+	if (rings > 0 && rings + rings / 128 + HEADROOM > left)
 		return vmirror_error_set(
 			err, -ENOMEM,
 			"ring_bytes: %u rings of %.1f MB are more than the %.1f MB "
@@ -105,7 +109,7 @@ int
 vmirror_mirror_make_rings(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
 	uint64_t bytes = vmirror_mirror_ring_bytes(mirror);
-	int ret = vmirror_mirror_check_memory(mirror, mirror->rings_wanted, err);
+	int ret = vmirror_mirror_check_memory(mirror, mirror->rings_missing, err);
 
 	for (; ret == 0 && mirror->rings_wanted > 0; mirror->rings_wanted--) {
 		struct vmirror_ring *ring = vmirror_ring_create(bytes, mirror->rings_node);
@@ -115,6 +119,7 @@ vmirror_mirror_make_rings(struct vmirror_mirror *mirror, struct vmirror_error *e
 						 "ring_bytes: no ring of %.1f MB: %s; use a "
 						 "smaller ring_bytes=",
 						 bytes / 1e6, strerror(errno));
+		ring->node = mirror->rings_node;
 		ring->spare = mirror->spare_rings;
 		mirror->spare_rings = ring;
 	}
@@ -122,11 +127,15 @@ vmirror_mirror_make_rings(struct vmirror_mirror *mirror, struct vmirror_error *e
 }
 
 struct vmirror_ring *
-vmirror_mirror_take_ring(struct vmirror_mirror *mirror)
+vmirror_mirror_take_ring(struct vmirror_mirror *mirror, int node)
 {
-	struct vmirror_ring *ring = mirror->spare_rings;
+	struct vmirror_ring **at = &mirror->spare_rings;
+	struct vmirror_ring *ring;
 
+	while (*at != NULL && node != VMIRROR_ANY_NODE && (*at)->node != node)
+		at = &(*at)->spare;
+	ring = *at;
 	if (ring != NULL)
-		mirror->spare_rings = ring->spare;
+		*at = ring->spare;
 	return ring;
 }

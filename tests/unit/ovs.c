@@ -225,6 +225,11 @@ static void
 not_for_a_mirror(void **state)
 {
 	refuses("port=a,filter=tcp,sink=net_null", "filter: ");
+	refuses("port=a,sample=10,sink=net_null", "sample: ");
+	refuses("port=a,max_pps=10,sink=net_null", "max_pps: ");
+	refuses("port=a,max_bps=10,sink=net_null", "max_bps: ");
+	refuses("port=a,guard=1%,sink=net_null", "guard: ");
+	refuses("port=a,core=1,sink=net_null", "core, ring_bytes and latency: ");
 	refuses("port=a,queue=1,sink=net_null", "queue: ");
 	refuses("port=a,count=1,sink=net_null", "count: ");
 	refuses("port=a,duration=1,sink=net_null", "duration: ");
