@@ -171,28 +171,27 @@ refuse_key(const char *key, const char *right, struct vmirror_error *err)
 static int
 check_mirror(const struct vmirror_spec *spec, struct vmirror_error *err)
 {
-	static const char leave[] = "to leave it out";
+	const struct {
+		const char *key;
+		bool given;
+	} others[] = {
+		{"queue", spec->n_queues > 0},
+		{"sample", spec->sample != 0},
+		{"max_pps", spec->max_pps != 0},
+		{"max_bps", spec->max_bps != 0},
+		{"guard", spec->guard != 0},
+		{"core, ring_bytes and latency",
+		 spec->has_core || spec->ring_bytes != 0 || spec->latency_ms != 0},
+		{"count", spec->count != 0},
+		{"duration", spec->duration_ms != 0},
+		{"mbufs", spec->mbufs != 0},
+	};
 
 	if (spec->filter != NULL)
 		return refuse_key("filter", "to leave it out, and to filter when reading", err);
-	if (spec->n_queues > 0)
-		return refuse_key("queue", leave, err);
-	if (spec->sample != 0)
-		return refuse_key("sample", leave, err);
-	if (spec->max_pps != 0)
-		return refuse_key("max_pps", leave, err);
-	if (spec->max_bps != 0)
-		return refuse_key("max_bps", leave, err);
-	if (spec->guard != 0)
-		return refuse_key("guard", leave, err);
-	if (spec->has_core || spec->ring_bytes != 0 || spec->latency_ms != 0)
-		return refuse_key("core, ring_bytes and latency", leave, err);
-	if (spec->count != 0)
-		return refuse_key("count", leave, err);
-	if (spec->duration_ms != 0)
-		return refuse_key("duration", leave, err);
-	if (spec->mbufs != 0)
-		return refuse_key("mbufs", leave, err);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i].given)
+			return refuse_key(others[i].key, "to leave it out", err);
 	if (spec->all_ports && spec->dir != VMIRROR_SPEC_RXTX)
 		return refuse_key("dir with port=all", "dir=rxtx, or the ports' names", err);
 	if (spec->snaplen != 0 && (spec->snaplen < SNAPLEN_MIN || spec->snaplen > SNAPLEN_MAX))
