@@ -27,8 +27,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_mbuf.h>
-
 #include "lib/merge.h"
 #include "lib/path.h"
 #include "lib/thread.h"

@@ -18,9 +18,6 @@
 #include "lib/shared.h"
 #include "lib/thread.h"
 
-/* How often an ailment is told at the most. */
-#define NOTICE_INTERVAL_NS UINT64_C(10000000000)
-
 /* How often a successor of a sink is tried at the most. */
 #define REVIVE_INTERVAL_NS UINT64_C(300000000)
 
@@ -181,7 +178,7 @@ vmirror_mirror_tell_reason(struct vmirror_mirror *mirror)
 			      mirror->reason);
 	mirror->untold = false;
 	mirror->told = true;
-	mirror->next_notice_ns = now + NOTICE_INTERVAL_NS;
+	mirror->next_notice_ns = now + VMIRROR_NOTICE_INTERVAL_NS;
 }
 
 /* Told at once, and then at most so often: packets that come and go must not flood a log. */
@@ -209,7 +206,7 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
 	case VMIRROR_SINK_LOST:
 		mirror->lost = true;
 		/* At once, unless it comes and goes. */
-		if (vmirror_now_ns() - mirror->revived_ns > NOTICE_INTERVAL_NS)
+		if (vmirror_now_ns() - mirror->revived_ns > VMIRROR_NOTICE_INTERVAL_NS)
 			mirror->next_notice_ns = 0;
 		vmirror_path_close_gate(&mirror->path, VMIRROR_GATE_SINK_LOST);
 		tell_ailment(mirror, reason);
@@ -330,7 +327,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 		return;
 	}
 	mirror->lost = false;
-	if (now - mirror->revived_ns > NOTICE_INTERVAL_NS)
+	if (now - mirror->revived_ns > VMIRROR_NOTICE_INTERVAL_NS)
 		mirror->next_notice_ns = 0;
 	mirror->revived_ns = now;
 	vmirror_mirror_set_reason(mirror, "");

@@ -107,7 +107,7 @@ adapt(struct vmirror_guard *guard)
 	}
 }
 
-bool
+void
 vmirror_guard_look(struct vmirror_guard *guard)
 {
 	uint64_t before = guard->last_tsc, now = rte_rdtsc();
@@ -115,16 +115,15 @@ vmirror_guard_look(struct vmirror_guard *guard)
 	struct vmirror_guard_hook *hook;
 
 	if (guard->percent == 0 || now - before < SOONEST_S * (double)rte_get_tsc_hz())
-		return false;
+		return;
 	look(guard);
 	guard->last_tsc = rte_rdtsc(); /* after the look, if this thread is interrupted */
 	if (before == 0)
-		return false;
+		return;
 	guard->share = 100.0 * (double)cycles_of_most(guard) / (double)(guard->last_tsc - before);
 	adapt(guard);
 	if (guard->one_in == one_in)
-		return false;
+		return;
 	for (hook = guard->hooks; hook != NULL; hook = hook->next)
 		__atomic_store_n(&hook->one_in, guard->one_in, __ATOMIC_RELAXED);
-	return true;
 }

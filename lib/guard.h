@@ -50,12 +50,8 @@ vmirror_guard_init(struct vmirror_guard *guard, uint32_t percent);
 void
 vmirror_guard_add(struct vmirror_guard *guard, struct vmirror_guard_hook *hook);
 
-/**
- * See what the hooks cost since the last look, and what follows.
- *
- * @return whether the mirror looks at another part of the bursts now: guard->one_in
- */
-bool
+/** See what the hooks cost since the last look, and look at another part of the bursts if need be. */
+void
 vmirror_guard_look(struct vmirror_guard *guard);
 
 /** Whether a burst is left out. The forwarding core, as the next. */

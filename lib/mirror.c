@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -30,9 +29,6 @@
 #define DEFAULT_MBUFS 2047
 
 #define DEFAULT_LATENCY_MS 10
-
-/* How often it is told that guard= begins or ends to leave packets out. */
-#define GUARD_NOTICE_NS UINT64_C(10000000000)
 
 static struct vmirror_mirror *
 find_by_name(const char *name)
@@ -390,7 +386,7 @@ check_guard(struct vmirror_mirror *mirror, uint64_t now)
 	if (samples == mirror->guard_told || now < mirror->next_guard_notice_ns)
 		return;
 	mirror->guard_told = samples;
-	mirror->next_guard_notice_ns = now + GUARD_NOTICE_NS;
+	mirror->next_guard_notice_ns = now + VMIRROR_NOTICE_INTERVAL_NS;
 	if (samples)
 		vmirror_shared_notify(VMIRROR_WARNING,
 				      "mirror '%s' took more of a forwarding core's time than "

@@ -32,6 +32,9 @@
 #include "lib/sink.h"
 #include "vmirror.h"
 
+/** How often an ailment, or what guard= does, is told at the most. */
+#define VMIRROR_NOTICE_INTERVAL_NS UINT64_C(10000000000)
+
 /** One queue of one port in one direction, hooked or not: counters outlive their hook. */
 struct vmirror_record {
 	TAILQ_ENTRY(vmirror_record) next;

@@ -83,7 +83,7 @@ vmirror_mirror_check_memory(struct vmirror_mirror *mirror, unsigned int n_rings,
 	uint64_t rings = n_rings * vmirror_mirror_ring_bytes(mirror);
 	uint64_t pool = mirror->path.pool == NULL ? mirror->pool_bytes : 0;
 	uint64_t taken = bytes_of_all();
-	uint64_t left = vmirror_memory_available();
+	uint64_t left;
 
 	if (rings + pool > vmirror_shared.max_memory - RTE_MIN(taken, vmirror_shared.max_memory))
 		return vmirror_error_set(
@@ -93,9 +93,12 @@ vmirror_mirror_check_memory(struct vmirror_mirror *mirror, unsigned int n_rings,
 			"%.1f MB; use a smaller ring_bytes= or mbufs=, or raise it",
 			n_rings, vmirror_mirror_ring_bytes(mirror) / 1e6, pool / 1e6,
 			vmirror_shared.max_memory / 1e6, taken / 1e6);
+	if (rings == 0)
+		return 0;
+	left = vmirror_memory_available();
 	left -= RTE_MIN(left, rings_planned());
 	/* Pages have tables, and the process needs a little more than its rings. */
-	if (rings > 0 && rings + rings / 128 + HEADROOM > left)
+	if (rings + rings / 128 + HEADROOM > left)
 		return vmirror_error_set(
 			err, -ENOMEM,
 			"ring_bytes: %u rings of %.1f MB are more than the %.1f MB "

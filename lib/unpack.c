@@ -8,6 +8,8 @@
 
 #include <rte_ether.h>
 
+#include "lib/packet.h"
+
 /* Nobody frees what is lent: the drain itself has a share in it. */
 static void
 keep_lent(void *addr, void *opaque)
@@ -83,6 +85,6 @@ vmirror_unpack_init(struct vmirror_unpack *unpack, struct rte_mempool **pool, bo
 bool
 vmirror_unpack_is_vlan(const struct vmirror_entry *entry)
 {
-	return entry->len >= RTE_ETHER_HDR_LEN && entry->bytes[2 * RTE_ETHER_ADDR_LEN] == 0x81 &&
-	       entry->bytes[2 * RTE_ETHER_ADDR_LEN + 1] == 0x00;
+	return entry->len >= RTE_ETHER_HDR_LEN && entry->bytes[VMIRROR_MACS_LEN] == 0x81 &&
+	       entry->bytes[VMIRROR_MACS_LEN + 1] == 0x00;
 }

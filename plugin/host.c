@@ -10,7 +10,6 @@
 #include "plugin/host.h"
 
 #include <stdint.h>
-#include <time.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
