@@ -90,14 +90,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	vmirror_engine_fini();
-	host_fini();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -106,5 +98,5 @@ main(void)
 		cmocka_unit_test(test_add_remove),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, host_end);
 }

@@ -508,6 +508,14 @@ host_remove(const char *name)
 		fail_msg("%s", err.text);
 }
 
+int
+host_end(void **state)
+{
+	vmirror_engine_fini();
+	host_fini();
+	return 0;
+}
+
 void
 host_warm_up(const char *ports, const char *sink)
 {

@@ -93,6 +93,10 @@ host_loop(uint16_t port_id, uint16_t queue, unsigned int n, uint32_t len);
 void
 host_engine_init(void);
 
+/** The end of a group of tests: vmirror_engine_fini(), host_fini(). */
+int
+host_end(void **state);
+
 /**
  * Mirror ports once: ethdev's callbacks, and net_pcap's field in mbufs, are made then and stay, and
  * are to be there before memory is compared. The arguments are as in a spec.
