@@ -42,6 +42,7 @@ static const char spec[] =
 	"  guard=5%             leave bursts out when more of a core's time is taken\n"
 	"  mode=ring|inline     copied for a thread, the default; or fed on the forwarding core\n"
 	"  ring_bytes=BYTES     of each queue's ring; latency=10ms, core=N: of the thread\n"
+	"  reference=BYTES      hold packets so long that are sent, in place of a copy\n"
 	"  count=PACKETS        end the mirror after so many\n"
 	"  duration=TIME        end the mirror after this time: 500ms, 10s, 5m, 1h\n"
 	"  mbufs=N              packets in the mirror's own mempool\n"

@@ -182,6 +182,7 @@ check_mirror(const struct vmirror_spec *spec, struct vmirror_error *err)
 		{"guard", spec->guard != 0},
 		{"core, ring_bytes and latency",
 		 spec->has_core || spec->ring_bytes != 0 || spec->latency_ms != 0},
+		{"reference", spec->reference != 0},
 		{"count", spec->count != 0},
 		{"duration", spec->duration_ms != 0},
 		{"mbufs", spec->mbufs != 0},

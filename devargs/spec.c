@@ -35,6 +35,7 @@ enum key {
 	KEY_RING_BYTES,
 	KEY_LATENCY,
 	KEY_CORE,
+	KEY_REFERENCE,
 	KEY_SINK,
 	N_KEYS,
 };
@@ -45,7 +46,8 @@ static const char *const key_names[N_KEYS + 1] = {
 	[KEY_SAMPLE] = "sample",     [KEY_MAX_PPS] = "max_pps", [KEY_MAX_BPS] = "max_bps",
 	[KEY_GUARD] = "guard",       [KEY_MODE] = "mode",       [KEY_COUNT] = "count",
 	[KEY_DURATION] = "duration", [KEY_MBUFS] = "mbufs",     [KEY_RING_BYTES] = "ring_bytes",
-	[KEY_LATENCY] = "latency",   [KEY_CORE] = "core",       [KEY_SINK] = "sink",
+	[KEY_LATENCY] = "latency",   [KEY_CORE] = "core",       [KEY_REFERENCE] = "reference",
+	[KEY_SINK] = "sink",
 };
 
 /* What stands behind one `key=`. */
@@ -278,6 +280,7 @@ static const struct {
 			    offsetof(struct vmirror_spec, ring_bytes),
 			    false},
 	[KEY_CORE] = {{0, UINT16_MAX - 1, false}, offsetof(struct vmirror_spec, core), true},
+	[KEY_REFERENCE] = {{1, UINT16_MAX, true}, offsetof(struct vmirror_spec, reference), true},
 };
 
 static int
@@ -397,6 +400,7 @@ static const struct {
 	[KEY_RING_BYTES] = {parse_number, "one of them"},
 	[KEY_LATENCY] = {parse_latency, "one of them"},
 	[KEY_CORE] = {parse_core, "one of them"},
+	[KEY_REFERENCE] = {parse_number, "one of them"},
 	[KEY_SINK] = {parse_sink, "one sink in each mirror"},
 };
 
@@ -471,7 +475,7 @@ parse_pair(struct vmirror_spec *spec, const struct vmirror_token_scan *scan,
 	return ret;
 }
 
-#define RING_KEYS (1u << KEY_RING_BYTES | 1u << KEY_LATENCY | 1u << KEY_CORE)
+#define RING_KEYS (1u << KEY_RING_BYTES | 1u << KEY_LATENCY | 1u << KEY_CORE | 1u << KEY_REFERENCE)
 
 static int
 check_complete(const struct vmirror_spec *spec, unsigned int seen, struct vmirror_error *err)
@@ -492,7 +496,12 @@ check_complete(const struct vmirror_spec *spec, unsigned int seen, struct vmirro
 					 "mode=ring",
 					 seen & 1u << KEY_RING_BYTES ? "ring_bytes"
 					 : seen & 1u << KEY_LATENCY  ? "latency"
-								     : "core");
+					 : seen & 1u << KEY_CORE     ? "core"
+								     : "reference");
+	if (spec->reference != 0 && spec->dir == VMIRROR_SPEC_RX)
+		return vmirror_error_set(err, -EINVAL,
+					 "reference: packets that are received are copied, as the "
+					 "process may change them; right would be dir=tx or rxtx");
 	/* "1G" grows when built: whoever builds may rely on VMIRROR_SPEC_TEXT_SIZE all the same. */
 	len = vmirror_spec_build(spec, NULL, 0);
 	if (len >= VMIRROR_SPEC_TEXT_SIZE)

@@ -71,6 +71,7 @@ struct vmirror_spec {
 	uint64_t max_pps;          /**< packets a second at the most; 0: no limit */
 	uint64_t max_bps;          /**< bits a second at the most, of the bytes kept; 0: no limit */
 	uint32_t guard;            /**< per cent of a forwarding core's time; 0: no limit */
+	uint32_t reference;        /**< bytes from which on a sent packet is held; 0: none is */
 	enum vmirror_spec_mode mode; /**< ring */
 	uint64_t count;              /**< packets after which the mirror ends; 0: never */
 	uint64_t duration_ms;        /**< time after which the mirror ends; 0: never */

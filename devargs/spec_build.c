@@ -173,6 +173,7 @@ vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size)
 		print_key(&out, "core");
 		print(&out, "%" PRIu32, spec->core);
 	}
+	print_number(&out, "reference", spec->reference, "");
 	print_sink(&out, &spec->sink);
 	return (int)out.len;
 }
@@ -234,7 +235,8 @@ vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b)
 	       a->guard == b->guard && a->mode == b->mode && a->count == b->count &&
 	       a->duration_ms == b->duration_ms && a->mbufs == b->mbufs &&
 	       a->ring_bytes == b->ring_bytes && a->latency_ms == b->latency_ms &&
-	       a->has_core == b->has_core && a->core == b->core && same_sink(&a->sink, &b->sink);
+	       a->has_core == b->has_core && a->core == b->core && a->reference == b->reference &&
+	       same_sink(&a->sink, &b->sink);
 }
 
 bool

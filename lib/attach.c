@@ -301,6 +301,7 @@ vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
 	while ((record = TAILQ_FIRST(&mirror->records)) != NULL) {
 		TAILQ_REMOVE(&mirror->records, record, next);
 		vmirror_ring_destroy(record->drained.ring);
+		vmirror_hold_destroy(record->hold);
 		free(record);
 	}
 	while ((ring = vmirror_mirror_take_ring(mirror, VMIRROR_ANY_NODE)) != NULL)
@@ -330,6 +331,8 @@ init_hook(struct vmirror_mirror *mirror, struct vmirror_record *record, struct v
 	record->drained.ring = ring;
 	vmirror_ring_hook_init(&record->ring_hook, &mirror->path, ring, &record->tally, limit,
 			       guard, record->is_tx);
+	record->ring_hook.hold = record->hold;
+	record->drained.hold = record->hold;
 	record->hook = &record->ring_hook.hook;
 	vmirror_merge_add(&mirror->drain.merge, &record->drained);
 }
@@ -345,6 +348,24 @@ record_find(struct vmirror_mirror *mirror, const char *port, uint16_t queue, boo
 		    strcmp(record->port, port) == 0)
 			return record;
 	return NULL;
+}
+
+static struct vmirror_record *
+record_create(const struct vmirror_mirror *mirror, bool is_tx)
+{
+	struct vmirror_record *record = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*record), 64));
+
+	if (record == NULL)
+		return NULL;
+	memset(record, 0, sizeof(*record));
+	if (mirror->spec.reference == 0 || !is_tx)
+		return record;
+	record->hold = vmirror_hold_create(mirror->spec.reference);
+	if (record->hold == NULL) {
+		free(record);
+		return NULL;
+	}
+	return record;
 }
 
 /* The same; made when it is not there. @return 0, -ENOMEM or, when a ring must be made first, -EAGAIN */
@@ -363,12 +384,11 @@ record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool
 		if (ring == NULL)
 			return -EAGAIN;
 	}
-	record = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*record), 64));
+	record = record_create(mirror, is_tx);
 	if (record == NULL) {
 		vmirror_ring_destroy(ring);
 		return -ENOMEM;
 	}
-	memset(record, 0, sizeof(*record));
 	snprintf(record->port, sizeof(record->port), "%s", port);
 	record->queue = queue;
 	record->is_tx = is_tx;
@@ -414,6 +434,7 @@ prepare_direction(struct vmirror_mirror *mirror, const char *port, uint16_t port
 		if (ret != 0 ||
 		    (!record->hooked && vmirror_dispatch_add(change, d, record->hook) != 0))
 			return vmirror_error_set(err, -ENOMEM, "port '%s': out of memory", port);
+		vmirror_mirror_allow_hold(mirror, record, port_id);
 		if (record->hooked)
 			continue;
 		record->dispatcher = d;

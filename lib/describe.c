@@ -59,6 +59,10 @@ append_rings(struct vmirror_text *t, struct vmirror_mirror *mirror)
 		vmirror_text_append(t, ", rings of %.1f MB", bytes / 1e6);
 	vmirror_text_append(t, " (each holds %" PRIu64 " ms of 10 Gbit/s in packets of 1500 bytes)",
 			    bytes / 1250000);
+	if (mirror->spec.reference != 0)
+		vmirror_text_append(
+			t, ", packets of %" PRIu32 " bytes and more that are sent held, not copied",
+			mirror->spec.reference);
 }
 
 void

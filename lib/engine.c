@@ -84,6 +84,7 @@ on_cleanup(void)
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
 		leave_sink(mirror);
+		vmirror_mirror_give_back(mirror, true);
 	}
 	vmirror_shared.eal_gone = true;
 	self.sentinel = RTE_MAX_ETHPORTS;
@@ -113,6 +114,8 @@ on_destroy(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_
 		} else {
 			vmirror_mirror_unhook(mirror, port_id);
 		}
+		/* The host may free the mempool next. */
+		vmirror_mirror_give_back(mirror, true);
 	}
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	return 0;

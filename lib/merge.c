@@ -15,6 +15,18 @@ vmirror_merge_add(struct vmirror_merge *merge, struct vmirror_merge_ring *ring)
 	__atomic_store_n(&merge->rings, ring, __ATOMIC_RELEASE);
 }
 
+/* The same of the packets that are held. */
+static void
+look_at_held(struct vmirror_merge_ring *r, struct vmirror_merge_fill *fill)
+{
+	uint64_t taken = __atomic_load_n(&r->hold->taken, __ATOMIC_RELAXED);
+
+	fill->all = RTE_MAX(fill->all, (unsigned int)((taken - r->held) * 256 / VMIRROR_HOLD_PKTS));
+	fill->fresh = RTE_MAX(fill->fresh,
+			      (unsigned int)((taken - r->held_end) * 256 / VMIRROR_HOLD_PKTS));
+	r->held_end = taken;
+}
+
 struct vmirror_merge_fill
 vmirror_merge_look(struct vmirror_merge *merge)
 {
@@ -28,6 +40,8 @@ vmirror_merge_look(struct vmirror_merge *merge)
 		fill.all = RTE_MAX(fill.all, (unsigned int)((end - r->at) * 256 / size));
 		fill.fresh = RTE_MAX(fill.fresh, (unsigned int)((end - r->end) * 256 / size));
 		r->end = end;
+		if (r->hold != NULL)
+			look_at_held(r, &fill);
 	}
 	return fill;
 }
@@ -60,9 +74,14 @@ vmirror_merge_release(struct vmirror_merge *merge)
 {
 	struct vmirror_merge_ring *r;
 
-	for (r = vmirror_merge_first(merge); r != NULL; r = r->next)
-		if (vmirror_ring_tail(r->ring) != r->at)
-			vmirror_ring_release(r->ring, r->at);
+	for (r = vmirror_merge_first(merge); r != NULL; r = r->next) {
+		if (vmirror_ring_tail(r->ring) == r->at)
+			continue;
+		/* Pairs with vmirror_hold_give_back(): nobody reads those packets any more. */
+		if (r->hold != NULL)
+			__atomic_store_n(&r->hold->done, r->held, __ATOMIC_RELEASE);
+		vmirror_ring_release(r->ring, r->at);
+	}
 }
 
 void

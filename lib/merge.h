@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/entry.h"
+#include "lib/hold.h"
 #include "lib/ring.h"
 #include "lib/tally.h"
 
@@ -18,19 +19,22 @@
 struct vmirror_merge_ring {
 	struct vmirror_merge_ring *next;
 	struct vmirror_ring *ring;
+	struct vmirror_hold *hold; /**< NULL: every packet is copied */
 
 	/* The drain's. */
 	struct vmirror_tally drained; /**< accepted, rejected, late, truncated */
 	struct vmirror_tally surplus; /**< counted by the core, and beyond the mirror's count */
 	uint64_t at;                  /**< position of the next entry */
 	uint64_t end;                 /**< where entries ended at the last look */
+	uint64_t held;                /**< entries read whose packets were held */
+	uint64_t held_end;            /**< those that there were at the last look */
 };
 
 struct vmirror_merge {
 	struct vmirror_merge_ring *rings; /**< control adds, the drain reads */
 };
 
-/** What a look found, of the ring in which that is the most; in 1/256 of a ring's size. */
+/** What a look found, of the ring in which that is the most; in 1/256 of what it may have. */
 struct vmirror_merge_fill {
 	unsigned int all;
 	unsigned int fresh; /**< since the look before */
@@ -78,7 +82,8 @@ vmirror_merge_peek(const struct vmirror_merge_ring *r)
 static inline void
 vmirror_merge_skip(struct vmirror_merge_ring *r, const struct vmirror_entry *entry)
 {
-	r->at += vmirror_entry_size(entry->len);
+	r->held += (entry->flags & VMIRROR_ENTRY_HELD) != 0;
+	r->at += vmirror_entry_room(entry);
 }
 
 #endif

@@ -287,10 +287,20 @@ fail:
 	return vmirror_error_prefix(err, ret, "mirror '%s': ", mirror->spec.name);
 }
 
+/* What queues that are not hooked any more had sent, and the drain has read. */
+static void
+give_back(struct vmirror_mirror *mirror)
+{
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	vmirror_mirror_give_back(mirror, false);
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+}
+
 void
 vmirror_mirror_look(struct vmirror_mirror *mirror)
 {
 	vmirror_drain_flush(&mirror->drain);
+	give_back(mirror);
 	if (vmirror_shared.eal_gone)
 		return;
 	if (mirror->sink != NULL && !mirror->over && !mirror->lost &&
@@ -315,6 +325,7 @@ vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, con
 	/* That may take as long as the sink does, and meanwhile it may be removed. */
 	vmirror_drain_stop(&mirror->drain);
 	pthread_mutex_lock(&vmirror_shared.hooks);
+	vmirror_mirror_give_back(mirror, false);
 	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	if (mirror->sink == NULL && !mirror->lost)
@@ -419,6 +430,8 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 		check_guard(mirror, now);
 		if (mirror->state == VMIRROR_ATTACHED)
 			follow_ports(mirror);
+		give_back(mirror);
+		vmirror_mirror_tell_copied_port(mirror);
 		if (mirror->lost)
 			vmirror_mirror_tell_reason(mirror);
 		else

@@ -26,6 +26,7 @@
 #include "devargs/spec.h"
 #include "lib/drain.h"
 #include "lib/guard.h"
+#include "lib/hold.h"
 #include "lib/inline.h"
 #include "lib/limit.h"
 #include "lib/ring_hook.h"
@@ -52,6 +53,7 @@ struct vmirror_record {
 	struct vmirror_ring_hook ring_hook;
 	struct vmirror_limit_hook limit; /**< where the mirror has one */
 	struct vmirror_guard_hook guard; /**< the same */
+	struct vmirror_hold *hold;       /**< tx, where the mirror has reference= */
 	/** mode=ring; its ring lives as long as the record. Not on a line that a core writes to. */
 	struct vmirror_merge_ring drained __attribute__((aligned(64)));
 	uint64_t well; /**< packets accepted when the sink was last seen well */
@@ -122,7 +124,10 @@ struct vmirror_mirror {
 	uint64_t next_notice_ns;                 /**< before then no ailment is told */
 	bool told;                               /**< what ails it was, and not that it is well */
 	bool untold;                             /**< the reason is one that was not told yet */
-	unsigned int sync_errors;                /**< so that an error which repeats is told once */
+	char copied_port
+		[RTE_ETH_NAME_MAX_LEN]; /**< reference=: one that frees packets unlooked at */
+	bool copied_told;
+	unsigned int sync_errors; /**< so that an error which repeats is told once */
 };
 
 /** Parse and prepare. @return 0, or -errno with err set */
@@ -272,6 +277,25 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err);
  */
 void
 vmirror_mirror_unhook(struct vmirror_mirror *mirror, uint16_t port_id);
+
+/** Whether packets of a record's port may be held, as the port is configured now. Hook lock.
+ * references.c */
+void
+vmirror_mirror_allow_hold(struct vmirror_mirror *mirror, struct vmirror_record *record,
+			  uint16_t port_id);
+
+/** Tell, once, of a port whose packets may not. references.c */
+void
+vmirror_mirror_tell_copied_port(struct vmirror_mirror *mirror);
+
+/**
+ * Return packets that are held of queues which are not hooked, as far as the drain has read them.
+ * Hook lock. references.c
+ *
+ * @param wait  until it has, within bounds
+ */
+void
+vmirror_mirror_give_back(struct vmirror_mirror *mirror, bool wait);
 
 /**
  * Detach, and stop the sink so that its output is complete; keep the counters. Hotplug is left to

@@ -138,6 +138,18 @@ vmirror_port_may_ask(uint16_t port_id)
 	return !vmirror_shared.unaware_host || vmirror_port_is_started(port_id);
 }
 
+bool
+vmirror_port_minds_references(uint16_t port_id)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	struct rte_eth_conf conf;
+
+	return rte_eth_dev_get_name_by_port(port_id, name) == 0 &&
+	       strncmp(name, "net_ring", 8) != 0 && strncmp(name, "eth_ring", 8) != 0 &&
+	       rte_eth_dev_conf_get(port_id, &conf) == 0 &&
+	       (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) == 0;
+}
+
 /* The hook lock keeps a port from being released meanwhile. */
 static bool
 ask(uint16_t port_id, struct rte_eth_dev_info *info)

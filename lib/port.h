@@ -42,6 +42,14 @@ vmirror_port_is_started(uint16_t port_id);
 bool
 vmirror_port_may_ask(uint16_t port_id);
 
+/**
+ * Whether whoever a port sends to looks at the references to a packet: not where it is configured
+ * with RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, nor where the packet itself is handed on (net_ring). Told
+ * without its driver. Any thread.
+ */
+bool
+vmirror_port_minds_references(uint16_t port_id);
+
 /** The kernel interface that a port sits on; 0: none, or not to be asked. */
 unsigned int
 vmirror_port_ifindex(const char *name);

@@ -147,14 +147,44 @@ write_unusual(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt, str
 	vmirror_packet_count_pending(pending, t);
 }
 
+/* No copy: where the bytes are, and a reference so that they stay. */
+static void
+write_held(const struct vmirror_ring_hook *h, struct rte_mbuf *pkt, uint32_t len,
+	   struct burst *burst, struct vmirror_tally *t)
+{
+	const uint8_t *bytes = rte_pktmbuf_mtod(pkt, const uint8_t *);
+	struct vmirror_entry *entry = reserve(h->ring, sizeof(bytes), burst);
+
+	if (entry == NULL) {
+		t->no_room++;
+		return;
+	}
+	*entry = (struct vmirror_entry){
+		.tsc = burst->tsc,
+		.len = len,
+		.wire_len = pkt->pkt_len,
+		.flags = burst->marks | VMIRROR_ENTRY_HELD,
+		.type = pkt->packet_type,
+		.port = pkt->port,
+	};
+	memcpy(entry->bytes, &bytes, sizeof(bytes));
+	vmirror_hold_take(h->hold, pkt);
+	count(t, pkt->pkt_len, len);
+}
+
 static inline void
-write_plain(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt, struct burst *burst,
+write_plain(const struct vmirror_ring_hook *h, struct rte_mbuf *pkt, struct burst *burst,
 	    struct vmirror_tally *t)
 {
 	uint32_t wire_len = pkt->pkt_len;
 	uint32_t len = RTE_MIN(wire_len, h->path->snaplen);
-	struct vmirror_entry *entry = reserve(h->ring, len, burst);
+	struct vmirror_entry *entry;
 
+	if (h->hold != NULL && vmirror_hold_takes(h->hold, pkt, len)) {
+		write_held(h, pkt, len, burst, t);
+		return;
+	}
+	entry = reserve(h->ring, len, burst);
 	if (__builtin_expect(entry == NULL, 0)) {
 		t->no_room++;
 		return;
@@ -201,6 +231,13 @@ takes(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt)
 	return vmirror_limit_takes(h->limit, RTE_MIN(len, h->path->snaplen));
 }
 
+/* Whether the core is to look into a packet. */
+static inline bool
+wants_bytes(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt)
+{
+	return h->hold == NULL || h->path->filter != NULL || pkt->pkt_len < h->hold->min_len;
+}
+
 static void
 write_all(const struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
 	  struct vmirror_tally *t)
@@ -214,7 +251,7 @@ write_all(const struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint1
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		if (i + AHEAD < n)
+		if (i + AHEAD < n && wants_bytes(h, pkts[i + AHEAD]))
 			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + AHEAD], const void *));
 		if (filter != NULL && !vmirror_packet_passes(filter, pkts[i], h->is_tx))
 			t->filtered++;
@@ -246,6 +283,8 @@ ring_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint1
 	enum vmirror_path_gate gate = __atomic_load_n(&h->path->gate, __ATOMIC_RELAXED);
 	uint64_t begin = 0;
 
+	if (h->hold != NULL)
+		vmirror_hold_give_back(h->hold);
 	if (gate == VMIRROR_GATE_ENDED)
 		return;
 	show_cpu(h);

@@ -11,6 +11,7 @@
 
 #include "lib/dispatch.h"
 #include "lib/guard.h"
+#include "lib/hold.h"
 #include "lib/limit.h"
 #include "lib/path.h"
 #include "lib/repeat.h"
@@ -25,6 +26,7 @@ struct vmirror_ring_hook {
 	struct vmirror_tally *tally;
 	struct vmirror_limit_hook *limit; /**< NULL: every packet that matches */
 	struct vmirror_guard_hook *guard; /**< NULL: none */
+	struct vmirror_hold *hold;        /**< NULL: every packet is copied; set after init */
 	bool is_tx;
 	unsigned int bursts;          /**< the core's */
 	struct vmirror_repeat repeat; /**< tx; the core's */

@@ -21,7 +21,7 @@ static void
 lend(struct vmirror_unpack *unpack, const struct vmirror_entry *entry, struct rte_mbuf *own)
 {
 	rte_mbuf_ext_refcnt_update(&unpack->lent, 1);
-	rte_pktmbuf_attach_extbuf(own, (void *)(uintptr_t)entry->bytes, RTE_BAD_IOVA,
+	rte_pktmbuf_attach_extbuf(own, (void *)(uintptr_t)vmirror_entry_bytes(entry), RTE_BAD_IOVA,
 				  (uint16_t)entry->len, &unpack->lent);
 	own->data_len = (uint16_t)entry->len;
 }
@@ -30,13 +30,14 @@ lend(struct vmirror_unpack *unpack, const struct vmirror_entry *entry, struct rt
 static bool
 copy(struct rte_mempool *pool, const struct vmirror_entry *entry, struct rte_mbuf *head)
 {
+	const uint8_t *bytes = vmirror_entry_bytes(entry);
 	struct rte_mbuf *last = head;
 	uint32_t at = 0;
 
 	for (;;) {
 		uint32_t n = RTE_MIN(entry->len - at, (uint32_t)rte_pktmbuf_tailroom(last));
 
-		memcpy(rte_pktmbuf_mtod(last, void *), entry->bytes + at, n);
+		memcpy(rte_pktmbuf_mtod(last, void *), bytes + at, n);
 		last->data_len = (uint16_t)n;
 		at += n;
 		if (at == entry->len)
@@ -85,6 +86,8 @@ vmirror_unpack_init(struct vmirror_unpack *unpack, struct rte_mempool **pool, bo
 bool
 vmirror_unpack_is_vlan(const struct vmirror_entry *entry)
 {
-	return entry->len >= RTE_ETHER_HDR_LEN && entry->bytes[VMIRROR_MACS_LEN] == 0x81 &&
-	       entry->bytes[VMIRROR_MACS_LEN + 1] == 0x00;
+	const uint8_t *bytes = vmirror_entry_bytes(entry);
+
+	return entry->len >= RTE_ETHER_HDR_LEN && bytes[VMIRROR_MACS_LEN] == 0x81 &&
+	       bytes[VMIRROR_MACS_LEN + 1] == 0x00;
 }

@@ -184,7 +184,9 @@ static const struct {
 	/* keys */
 	{"prot=0,sink=net_null",
 	 "the key 'prot' is unknown; known: name, port, queue, dir, filter, snaplen, sample, "
-	 "max_pps, max_bps, guard, mode, count, duration, mbufs, ring_bytes, latency, core, sink; "
+	 "max_pps, max_bps, guard, mode, count, duration, mbufs, ring_bytes, latency, core, "
+	 "reference, "
+	 "sink; "
 	 "did you mean 'port'?"},
 	{"PORT=0,sink=net_null", "did you mean 'port'?"},
 	{"po\nrt=0", "the key 'po\\x0art' is unknown"},
@@ -232,6 +234,9 @@ static const struct {
 	{"port=0,queue=[0,x],sink=net_null", "'x' is neither a queue nor a range"},
 	{"port=0,queue=all,sink=net_null", "all queues: leave the key out"},
 	/* the rest */
+	{"port=0,dir=rx,reference=512,sink=net_null", "right would be dir=tx or rxtx"},
+	{"port=0,mode=inline,reference=512,sink=net_null", "reference: there are no rings"},
+	{"port=0,reference=65536,sink=net_null", "reference"},
 	{"port=0,dir=both,sink=net_null", "dir: 'both' is unknown; known: rx, tx, rxtx"},
 	{"port=0,mode=rnig,sink=net_null", "mode: 'rnig' is unknown; known: inline, ring"},
 	{"port=0,mode=ring,ring_bytes=4k,sink=net_null", "ring_bytes: '4k'"},
@@ -356,6 +361,7 @@ equal_sees_every_key(void **state)
 		"port=0,count=1,sink=a",
 		"port=0,duration=1,sink=a",
 		"port=0,mbufs=64,sink=a",
+		"port=0,reference=512,sink=a",
 		"port=0,sink=b",
 		"port=0,sink=[a,b]",
 		"port=0,sink=[a,c]",
