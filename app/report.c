@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -72,16 +73,33 @@ print_port(FILE *out, const struct report *report, const struct port *port)
 	return c;
 }
 
+/* For a person: local time, to the microsecond. */
+static void
+print_time(FILE *out, const char *key, uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm local;
+	char day[32], zone[8];
+
+	if (ns == 0 || localtime_r(&seconds, &local) == NULL ||
+	    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &local) == 0 ||
+	    strftime(zone, sizeof(zone), "%z", &local) == 0)
+		return;
+	fprintf(out, " %s=%s.%06" PRIu64 "%s", key, day, ns % 1000000000 / 1000, zone);
+}
+
 static void
 print_mirror(FILE *out, const char *name)
 {
 	struct vmirror_stats stats = {.size = sizeof(stats)};
-	char text[1024];
+	char text[2048];
 
 	if (vmirror_mirror_stats(name, &stats, NULL) < 0)
 		return;
 	vmirror_stats_build(&stats, text, sizeof(text));
-	fprintf(out, "mirror %s: %s\n", name, text);
+	fprintf(out, "mirror %s: %s", name, text);
+	print_time(out, "last_packet", stats.last_packet_ns);
+	putc('\n', out);
 }
 
 static void

@@ -37,20 +37,21 @@ extern "C" {
 
 /** How grave a notice is. */
 enum vmirror_level {
-	VMIRROR_INFO,    /**< something went as it should: a mirror reached its count */
-	VMIRROR_WARNING, /**< packets are being lost, or will be */
-	VMIRROR_ERROR,   /**< a mirror has stopped working */
+	VMIRROR_INFO, /**< something went as it should: a mirror reached its count */
+	/** packets are being lost, or will be; or the system's clock jumped */
+	VMIRROR_WARNING,
+	VMIRROR_ERROR, /**< a mirror has stopped working */
 };
 
 /** Options of vmirror_engine_init(); zero them, then set size. */
 struct vmirror_engine_opts {
 	size_t size; /**< sizeof(struct vmirror_engine_opts) */
 	/**
-	 * Called with one line for a person whenever a mirror changes its state by itself, and
-	 * when its sink ails (at most every ten seconds for each mirror). Runs on the engine's
-	 * control thread or inside a call of this library or of rte_eal_cleanup(), with the
-	 * library's lock held: it must not call vmirror, nor wait for a thread that does. NULL:
-	 * the lines go to DPDK's log, type "lib.vmirror".
+	 * Called with one line for a person whenever a mirror changes its state by itself, when
+	 * its sink ails, and in mode=ring when the system's clock jumps (each at most every ten
+	 * seconds for each mirror). Runs on the engine's control thread or inside a call of this
+	 * library or of rte_eal_cleanup(), with the library's lock held: it must not call vmirror,
+	 * nor wait for a thread that does. NULL: the lines go to DPDK's log, type "lib.vmirror".
 	 */
 	void (*notify)(void *arg, enum vmirror_level level, const char *text);
 	void *notify_arg; /**< passed to notify */
@@ -252,6 +253,17 @@ struct vmirror_stats {
 	uint64_t tx_sent;
 	uint64_t memory_bytes; /**< that the mirror has: its mempool, and its rings */
 	struct vmirror_counters total;
+	/**
+	 * mode=ring: CLOCK_REALTIME, in nanoseconds, of the oldest and of the newest packet that the
+	 * sink has taken, as they passed the hook. 0: there was none yet. Within a mirror times do not
+	 * go back where the system's clock does: they go on, ahead of it by as much, until it jumps
+	 * forward. A packet that is late has its own time. 0 in mode=inline: the forwarding core
+	 * would have to read a clock for it.
+	 */
+	uint64_t first_packet_ns;
+	uint64_t last_packet_ns;
+	/** mode=ring: times that the system's clock jumped, forward or back, while the mirror ran. */
+	uint64_t clock_steps;
 };
 
 /** The counters of one hook: one queue of one port in one direction. */

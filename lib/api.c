@@ -288,6 +288,9 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 		stats->tx_sent += source->tx.sent;
 	}
 
+	stats->first_packet_ns = __atomic_load_n(&mirror->drain.first_ns, __ATOMIC_RELAXED);
+	stats->last_packet_ns = __atomic_load_n(&mirror->drain.last_ns, __ATOMIC_RELAXED);
+	stats->clock_steps = mirror->clock.n;
 	stats->memory_bytes = vmirror_mirror_bytes(mirror);
 	held = vmirror_mirror_held(mirror);
 	pthread_mutex_lock(&vmirror_shared.hooks);

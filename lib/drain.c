@@ -39,6 +39,7 @@ struct batch {
 	uint16_t n;
 	struct rte_mbuf *own[BATCH];
 	uint32_t kept[BATCH]; /* bytes that the sink keeps of each */
+	uint64_t ns[BATCH];   /* when each passed its hook, CLOCK_REALTIME */
 	struct vmirror_merge_ring *from[BATCH];
 };
 
@@ -84,6 +85,16 @@ offer(struct vmirror_drain *drain, struct rte_mbuf **pkts, uint16_t n)
 	return sent;
 }
 
+/* The sink took a packet of that time. One that is late may be older than the first. */
+static void
+note_time(struct vmirror_drain *drain, uint64_t ns)
+{
+	if (ns < drain->first_ns || drain->first_ns == 0)
+		__atomic_store_n(&drain->first_ns, ns, __ATOMIC_RELAXED);
+	if (ns > drain->last_ns)
+		__atomic_store_n(&drain->last_ns, ns, __ATOMIC_RELAXED);
+}
+
 /*
  * Hand over a batch, and count.
  * @return false: the sink wants nothing now, and what it did not take was given up
@@ -104,6 +115,7 @@ deliver(struct vmirror_drain *drain, struct batch *batch)
 		refusals = sent == 0 ? refusals + 1 : 0;
 		for (i = at, at += sent; i < at; i++) {
 			accepted[i] = true;
+			note_time(drain, batch->ns[i]);
 			more.accepted_bytes += batch->kept[i];
 		}
 		if (sent == 0) {
@@ -185,6 +197,7 @@ take(struct vmirror_drain *drain, struct vmirror_merge_ring *r, const struct vmi
 		return false;
 	batch->own[batch->n] = own;
 	batch->kept[batch->n] = vmirror_path_fit(drain->path, own);
+	batch->ns[batch->n] = vmirror_clock_convert(&drain->clock, entry->tsc);
 	batch->from[batch->n] = r;
 	odd.truncated = entry->len == entry->wire_len && batch->kept[batch->n] < entry->wire_len;
 	odd.late = entry->tsc < drain->last_tsc;
@@ -236,6 +249,7 @@ fill(struct vmirror_drain *drain, uint64_t horizon, struct batch *batch)
 	unsigned int handled;
 	uint64_t until;
 
+	vmirror_clock_look(&drain->clock);
 	/* Also those that do not get into the batch count: control may be waiting. */
 	for (handled = 0; handled < BATCH;) {
 		r = vmirror_merge_oldest(&drain->merge, horizon, &until);
@@ -425,6 +439,7 @@ vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint6
 		.keep_tsc = latency_ns * KEEP / 1000 * rte_get_tsc_hz() / 1000000,
 		.patience = PATIENCE,
 	};
+	vmirror_clock_join(&drain->clock);
 	vmirror_unpack_init(&drain->unpack, &path->pool, !holds);
 	pthread_mutex_init(&drain->lock, NULL);
 	vmirror_cond_init(&drain->wake);
@@ -436,6 +451,7 @@ vmirror_drain_fini(struct vmirror_drain *drain)
 {
 	if (drain->path == NULL)
 		return;
+	vmirror_clock_leave(&drain->clock);
 	pthread_cond_destroy(&drain->idle);
 	pthread_cond_destroy(&drain->wake);
 	pthread_mutex_destroy(&drain->lock);

@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/clock.h"
 #include "lib/merge.h"
 #include "lib/path.h"
 #include "lib/thread.h"
@@ -51,15 +52,20 @@ struct vmirror_drain {
 	bool stop;
 
 	/* The drain's. */
-	cpu_set_t allowed;     /**< cores that EAL gave its thread */
-	cpu_set_t used;        /**< those that it is to run on */
-	uint64_t placed_ns;    /**< when it last looked where it runs */
-	uint64_t seq;          /**< odd while it may use the sink; control reads */
-	uint64_t looked_ns;    /**< when it last looked what is there */
+	cpu_set_t allowed;  /**< cores that EAL gave its thread */
+	cpu_set_t used;     /**< those that it is to run on */
+	uint64_t placed_ns; /**< when it last looked where it runs */
+	uint64_t seq;       /**< odd while it may use the sink; control reads */
+	uint64_t looked_ns; /**< when it last looked what is there */
+	struct vmirror_clock_reader clock;
 	uint64_t last_tsc;     /**< of the newest packet delivered */
 	uint64_t hold_tsc;     /**< how long a packet is held back */
 	uint64_t keep_tsc;     /**< how long one waits for a sink that is stuck */
 	unsigned int patience; /**< how often a refused packet is offered again */
+
+	/* CLOCK_REALTIME of packets that the sink took, 0: none. The drain writes, control reads. */
+	uint64_t first_ns; /**< of the oldest */
+	uint64_t last_ns;  /**< of the newest */
 };
 
 /**

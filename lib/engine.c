@@ -19,11 +19,13 @@
 #include <string.h>
 #include <time.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include "devargs/error.h"
+#include "lib/clock.h"
 #include "lib/dispatch.h"
 #include "lib/mirror.h"
 #include "lib/pool.h"
@@ -139,6 +141,7 @@ control_thread(void *arg)
 
 	pthread_mutex_lock(&vmirror_shared.control);
 	while (!self.stop) {
+		vmirror_clock_tick();
 		if (!vmirror_shared.eal_gone)
 			TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 				vmirror_mirror_tick(mirror, vmirror_now_ns());
@@ -250,11 +253,19 @@ check_host(const struct vmirror_engine_opts *opts, struct vmirror_error *err)
 	return 0;
 }
 
+static uint64_t
+read_tsc(void)
+{
+	return rte_rdtsc();
+}
+
 static int
 start_engine(struct vmirror_error *err)
 {
+	const struct vmirror_clock_source clock = {.tsc = read_tsc, .tsc_hz = rte_get_tsc_hz()};
 	int ret;
 
+	vmirror_clock_init(&clock);
 	vmirror_dispatch_init();
 	ret = vmirror_vdev_init(err);
 	if (ret != 0)

@@ -158,6 +158,8 @@ init_path(struct vmirror_mirror *mirror)
 		(mirror->spec.latency_ms != 0 ? mirror->spec.latency_ms : DEFAULT_LATENCY_MS) *
 			UINT64_C(1000000),
 		mirror->spec.has_core ? (int)mirror->spec.core : -1, mirror->sink_plan.ops->holds);
+	mirror->clock.before = mirror->clock.told = vmirror_clock_jumps();
+	mirror->clock.ahead_ns = mirror->clock.before.ahead_ns;
 	return -pthread_spin_init(&path->lock, PTHREAD_PROCESS_PRIVATE);
 }
 
@@ -408,6 +410,43 @@ check_guard(struct vmirror_mirror *mirror, uint64_t now)
 				      mirror->spec.name);
 }
 
+static void
+tell_jumps(const struct vmirror_mirror *mirror, const struct vmirror_clock_jumps *jumps)
+{
+	int64_t by_ns = jumps->sum_ns - mirror->clock.told.sum_ns;
+	uint64_t ahead_ns = jumps->ahead_ns - mirror->clock.ahead_ns;
+	uint64_t n = jumps->n - mirror->clock.told.n;
+	char times[48] = "", then[64] = "follow";
+
+	if (n > 1)
+		snprintf(times, sizeof(times), ", in %" PRIu64 " jumps", n);
+	if (ahead_ns > 0)
+		snprintf(then, sizeof(then), "go on from before, %.3f s ahead of it",
+			 (double)ahead_ns / 1e9);
+	vmirror_shared_notify(VMIRROR_WARNING,
+			      "mirror '%s': the system's clock jumped %s by %.3f s%s; "
+			      "its packets' times %s",
+			      mirror->spec.name, by_ns < 0 ? "back" : "forward",
+			      (double)(by_ns < 0 ? -by_ns : by_ns) / 1e9, times, then);
+}
+
+/* Only in mode=ring do packets have times that are ours. */
+static void
+check_clock(struct vmirror_mirror *mirror, uint64_t now)
+{
+	struct vmirror_clock_jumps jumps = vmirror_clock_jumps();
+
+	if (!vmirror_mirror_has_rings(mirror))
+		return;
+	mirror->clock.n = jumps.n - mirror->clock.before.n;
+	mirror->clock.ahead_ns = RTE_MIN(mirror->clock.ahead_ns, jumps.ahead_ns);
+	if (jumps.n == mirror->clock.told.n || now < mirror->clock.next_notice_ns)
+		return;
+	tell_jumps(mirror, &jumps);
+	mirror->clock.told = jumps;
+	mirror->clock.next_notice_ns = now + VMIRROR_NOTICE_INTERVAL_NS;
+}
+
 void
 vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 {
@@ -428,6 +467,7 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 	} else if (mirror->state != VMIRROR_FAILED) {
 		vmirror_limit_grant(&mirror->limit, now);
 		check_guard(mirror, now);
+		check_clock(mirror, now);
 		if (mirror->state == VMIRROR_ATTACHED)
 			follow_ports(mirror);
 		give_back(mirror);

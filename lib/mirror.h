@@ -85,6 +85,15 @@ struct vmirror_source {
 
 TAILQ_HEAD(vmirror_source_list, vmirror_source);
 
+/** What the mirror has heard of jumps of the system's clock. mode=ring */
+struct vmirror_mirror_clock {
+	struct vmirror_clock_jumps before; /**< it was added */
+	struct vmirror_clock_jumps told;   /**< as of the last notice */
+	uint64_t n;                        /**< while it ran */
+	uint64_t ahead_ns;       /**< of the timeline: as it was then, or the least since */
+	uint64_t next_notice_ns; /**< before then none is told */
+};
+
 struct vmirror_mirror {
 	TAILQ_ENTRY(vmirror_mirror) next;
 	struct vmirror_spec spec; /**< name filled in */
@@ -101,8 +110,9 @@ struct vmirror_mirror {
 	uint64_t pool_bytes; /**< of DPDK's memory, for its mempool */
 	struct vmirror_limit limit;
 	struct vmirror_guard guard;
-	uint64_t next_guard_notice_ns;    /**< before then no change of it is told */
-	bool guard_told;                  /**< that packets are left out */
+	uint64_t next_guard_notice_ns; /**< before then no change of it is told */
+	bool guard_told;               /**< that packets are left out */
+	struct vmirror_mirror_clock clock;
 	struct vmirror_drain drain;       /**< mode=ring */
 	struct vmirror_ring *spare_rings; /**< that wait for their queues; control lock */
 	unsigned int rings_missing;       /**< as of the last try to hook */

@@ -22,12 +22,13 @@
 
 /* In the order in which they are shown. */
 const struct vmirror_stats_field vmirror_stats_fields[] = {
-	TOTAL(seen),        TOTAL(filtered),     TOTAL(sampled_out),   TOTAL(captured),
-	TOTAL(no_room),     TOTAL(delivered),    TOTAL(sink_rejected), TOTAL(write_error),
-	TOTAL(overwritten), TOTAL(unknown),      TOTAL(in_flight),     TOTAL(truncated),
-	TOTAL(tso_pending), TOTAL(csum_pending), TOTAL(lro_merged),    TOTAL(tx_repeats),
-	TOTAL(late),        OWN(tx_seen),        OWN(tx_sent),         OWN(port_imissed),
-	OWN(memory_bytes),  {NULL, 0},
+	TOTAL(seen),        TOTAL(filtered),      TOTAL(sampled_out),   TOTAL(captured),
+	TOTAL(no_room),     TOTAL(delivered),     TOTAL(sink_rejected), TOTAL(write_error),
+	TOTAL(overwritten), TOTAL(unknown),       TOTAL(in_flight),     TOTAL(truncated),
+	TOTAL(tso_pending), TOTAL(csum_pending),  TOTAL(lro_merged),    TOTAL(tx_repeats),
+	TOTAL(late),        OWN(tx_seen),         OWN(tx_sent),         OWN(port_imissed),
+	OWN(memory_bytes),  OWN(first_packet_ns), OWN(last_packet_ns),  OWN(clock_steps),
+	{NULL, 0},
 };
 
 uint64_t
