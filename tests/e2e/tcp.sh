@@ -61,6 +61,13 @@ for mirror in report live other; do
 	all_delivered $mirror "$n"
 	counted $mirror seen "$n"
 done
+# In the application a packet passes right after it was on the wire. In microseconds.
+on_wire=$(tcpdump -ttnr "$T/wire.pcap" 2>/dev/null | tail -n 1 | cut -d ' ' -f 1 | tr -d .)
+passed=$(date -d "$(counter report last_packet)" +%s%6N)
+if [ "${VMIRROR_TEST_MODE:-ring}" = ring ]; then
+	expect "report's last_packet is that of the wire, $((passed - on_wire)) us later" \
+		test $((passed - on_wire)) -gt -1000 -a $((passed - on_wire)) -lt 2000000
+fi
 unwatch "$live" "$T/live.pcap"
 expect "mon0 is gone" no_interface mon0
 expect "checksums are right" test "$(tcpdump -nvv -r report.pcap 2>/dev/null |
