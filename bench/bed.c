@@ -47,7 +47,7 @@ fill(struct rte_mempool *pool, void *arg, void *obj, unsigned int index)
 		.total_length = rte_cpu_to_be_16(bed.bytes - sizeof(*eth)),
 		.time_to_live = 64,
 		.next_proto_id = IPPROTO_TCP,
-		.src_addr = rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, 1)),
+		.src_addr = rte_cpu_to_be_32(BED_SOURCE),
 		.dst_addr = rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, 2)),
 	};
 	tcp->src_port = rte_cpu_to_be_16(40000);
@@ -64,7 +64,7 @@ make_pool(void)
 
 	/* A ring without a cache before it: first in, first out. */
 	struct rte_mempool *pool =
-		rte_pktmbuf_pool_create_by_ops("bench", n, 0, 0, room, SOCKET_ID_ANY, "ring_sp_sc");
+		rte_pktmbuf_pool_create_by_ops("bench", n, 0, 0, room, SOCKET_ID_ANY, "ring_mp_sc");
 
 	if (pool != NULL)
 		rte_mempool_obj_iter(pool, fill, NULL);
@@ -87,22 +87,22 @@ start_port(uint16_t port, struct rte_mempool *pool)
 	return ret == 0 ? 0 : bed_fail("port", ret);
 }
 
-/*
- * The kernel knows what this core shares; sysconf() may add up what the whole machine has. A virtual
- * machine may be told of caches that it shares with many others, and has little of.
- */
-static size_t
-last_level_cache(void)
+/* The kernel knows what this core shares; sysconf() may add up what the whole machine has. */
+size_t
+bed_cache_size(unsigned int level)
 {
-	const size_t most = 32 << 20;
-	FILE *file = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "re");
+	const size_t most_kib = 32 << 10;
 	size_t kib = 0;
+	char path[64];
+	FILE *file;
 
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu0/cache/index%u/size", level);
+	file = fopen(path, "re");
 	if (file == NULL || fscanf(file, "%zuK", &kib) != 1 || kib == 0)
-		kib = 32 << 10;
+		kib = level < 3 ? 1 << 10 : most_kib;
 	if (file != NULL)
 		fclose(file);
-	return RTE_MIN(kib << 10, most);
+	return RTE_MIN(kib, most_kib) << 10;
 }
 
 int
@@ -115,7 +115,7 @@ bed_open(uint16_t bytes, const char *dir)
 	bed = (struct bed){
 		.bytes = bytes,
 		.dir = dir,
-		.cache_bytes = 2 * last_level_cache(),
+		.cache_bytes = 2 * bed_cache_size(3),
 		.queues = 1,
 	};
 	if (rte_eth_dev_count_avail() != BED_PORTS)
@@ -128,8 +128,24 @@ bed_open(uint16_t bytes, const char *dir)
 	return ret;
 }
 
-static __rte_noinline void
-forward(uint16_t port, unsigned int n_bursts)
+/* Marsaglia's xorshift: three instructions, so that the table's lines are what costs. */
+static void
+count_in_table(uint16_t n)
+{
+	static uint64_t state = 88172645463325252;
+	uint64_t drawn = state;
+
+	while (n-- > 0) {
+		drawn ^= drawn << 13;
+		drawn ^= drawn >> 7;
+		drawn ^= drawn << 17;
+		bed.table[(drawn >> 32) * bed.table_entries >> 32].packets++;
+	}
+	state = drawn;
+}
+
+__rte_noinline void
+bed_forward(uint16_t port, unsigned int n_bursts)
 {
 	static const struct rte_ether_addr addr = {{2, 0, 0, 0, 0, 1}};
 	struct rte_mbuf *pkts[BED_BURST];
@@ -141,7 +157,10 @@ forward(uint16_t port, unsigned int n_bursts)
 			queue = 0;
 		for (i = 0; i < n; i++)
 			rte_pktmbuf_mtod(pkts[i], struct rte_ether_hdr *)->src_addr = addr;
-		rte_eth_tx_burst(BED_BARE, 0, pkts, n); /* not to be seen there as well */
+		if (bed.table != NULL)
+			count_in_table(n);
+		/* Seen once, where it comes from or where it goes to. */
+		rte_eth_tx_burst(bed.sends ? port : BED_BARE, 0, pkts, n);
 	}
 }
 
@@ -150,9 +169,9 @@ bed_batch(uint16_t port, unsigned int n_bursts)
 {
 	uint64_t begin;
 
-	forward(port, WARM_UP);
+	bed_forward(port, WARM_UP);
 	begin = rte_rdtsc_precise();
-	forward(port, n_bursts);
+	bed_forward(port, n_bursts);
 	return (rte_rdtsc_precise() - begin) * 1e9 / rte_get_tsc_hz() / BED_BURST / n_bursts;
 }
 

@@ -7,11 +7,13 @@
  * that takes packets from one of them which are cold when they arrive.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define BED_BURST  32
-#define BED_QUEUES 64 /* of each port */
+#define BED_QUEUES 64         /* of each port */
+#define BED_SOURCE 0xc0000201 /* address that the packets come from, 192.0.2.1 */
 
 enum bed_port {
 	BED_BARE,     /* nothing ever hangs on it */
@@ -22,12 +24,21 @@ enum bed_port {
 	BED_PORTS,
 };
 
+/* Of a table of the forwarder's: so much as a flow's counters are. */
+struct bed_entry {
+	uint64_t packets;
+} __attribute__((aligned(64)));
+
 /* The same for all that is measured in a process. */
 struct bed {
 	uint16_t bytes;      /* of each packet */
 	const char *dir;     /* for files */
 	size_t cache_bytes;  /* twice the last-level cache: more than it holds */
 	unsigned int queues; /* that the forwarder polls in turn */
+	bool sends;          /* to the port that it polls, and not to one where nothing hangs */
+	/* What the forwarder has of its own, an entry of a cache line for each; NULL: nothing. */
+	struct bed_entry *table;
+	uint32_t table_entries;
 };
 
 extern struct bed bed;
@@ -39,6 +50,20 @@ bed_fail(const char *what, int ret);
 /* Make the packets and start EAL's ports. @return 0, or -errno that was told */
 int
 bed_open(uint16_t bytes, const char *dir);
+
+/*
+ * What a core has of a level of caches, in bytes, or is likely to have: a virtual machine may be told
+ * of a third level that it shares with many others.
+ */
+size_t
+bed_cache_size(unsigned int level);
+
+/*
+ * Forward so many bursts: rewrite an address in each packet and, where there is a table, count in an
+ * entry of it for each packet, drawn at random.
+ */
+void
+bed_forward(uint16_t port, unsigned int n_bursts);
 
 /* Forward so many bursts. @return nanoseconds per packet, of those after a warm-up */
 double

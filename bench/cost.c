@@ -29,6 +29,8 @@
 
 #include "bench/bed.h"
 #include "bench/dumpcap.h"
+#include "bench/harm.h"
+#include "bench/kernel.h"
 #include "bench/subject.h"
 #include "vmirror.h"
 
@@ -71,6 +73,8 @@ measure(const struct subject *s, double seconds)
 	unsigned int n = 0, discarded = 0;
 	double counted_s = 0;
 
+	if (s->settle != NULL)
+		s->settle();
 	printf("{\"name\": \"%s\", \"bytes\": %u, \"unit\": \"%s\", \"rounds\": [", s->name,
 	       bed.bytes, s->unit);
 	while (counted_s < seconds && n < MAX_ROUNDS &&
@@ -90,7 +94,7 @@ measure(const struct subject *s, double seconds)
 	fflush(stdout);
 }
 
-/* A peer that polls is measured with, and nothing else beside it; the same with dpdk-dumpcap. */
+/* A peer that polls is measured with, and nothing else beside it; on hugepages dpdk-dumpcap is, and harm. */
 static bool
 wanted(const struct subject *s, int n_words, char *words[])
 {
@@ -100,7 +104,7 @@ wanted(const struct subject *s, int n_words, char *words[])
 	int i;
 
 	snprintf(path, sizeof(path), "%s/" SUBJECT_PEER, bed.dir);
-	if (with_peer != (access(path, F_OK) == 0) || with_dumpcap != dumpcap_possible())
+	if (with_peer != (access(path, F_OK) == 0) || with_dumpcap != dumpcap_shares_memory())
 		return false;
 	for (i = 0; i < n_words; i++)
 		if (strcmp(words[i], s->name) == 0)
@@ -118,7 +122,7 @@ wants_idle(int n_words, char *words[])
 	for (i = 0; i < n_words; i++)
 		if (strcmp(words[i], "cpu/idle") == 0 || strcmp(words[i], "memory/mirror") == 0)
 			return true;
-	return n_words == 0 && access(path, F_OK) != 0 && !dumpcap_possible();
+	return n_words == 0 && access(path, F_OK) != 0 && !dumpcap_shares_memory();
 }
 
 static int
@@ -131,16 +135,24 @@ measure_all(double seconds, int n_words, char *words[])
 		if (!wanted(s, n_words, words))
 			continue;
 		bed.queues = RTE_MAX(s->queues, 1U);
+		bed.sends = s->sent;
 		if (s->begin != NULL && s->begin(s) != 0) {
 			fprintf(stderr, "cost: %s at %u bytes left out\n", s->name, bed.bytes);
 			failed = -EIO;
 			continue;
 		}
 		measure(s, seconds);
-		if (s->end != NULL)
-			s->end();
+		if (s->end != NULL && s->end() != 0) {
+			printf("{\"name\": \"%s\", \"bytes\": %u, \"lost\": true}\n", s->name,
+			       bed.bytes);
+			failed = -EIO;
+		}
 	}
 	if (wants_idle(n_words, words) && subject_idle() != 0)
+		failed = -EIO;
+	if (dumpcap_shares_memory() && harm_measure(seconds, n_words, words) != 0)
+		failed = -EIO;
+	if (kernel_measure(n_words, words) != 0)
 		failed = -EIO;
 	return failed;
 }

@@ -8,16 +8,16 @@
 
 #include "bench/subject.h"
 
-/* Whether this process shares its memory with others, as that needs; then they may attach. */
+/* Whether this process shares its memory with others, as that needs: it is on hugepages. */
 bool
-dumpcap_possible(void);
+dumpcap_shares_memory(void);
 
 /* Start one on a port, and wait until it captures. @return 0, or -errno that was told */
 int
 dumpcap_begin(const struct subject *s);
 
-/* End it, and tell when it did not keep up. */
-void
+/* End it. @return 0, or -ENOBUFS that was told: it did not keep up */
+int
 dumpcap_end(void);
 
 /* Until it has taken what a batch left it. */

@@ -5,19 +5,17 @@
 #include "bench/subject.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include "bench/dumpcap.h"
+#include "bench/mirrors.h"
 #include "lib/filter.h"
 #include "vmirror.h"
 
@@ -25,11 +23,11 @@
 /* As large as they are by default, which a batch does not fill, and a drain that looks in during it. */
 #define RINGS "mode=ring,latency=1ms,"
 /* Together as large as what is copied to. */
-#define SHARES      "mode=ring,latency=1ms,ring_bytes=%zu,"
-#define SHARED      (128 << 20)
-#define INLINE      "mode=inline,"
-#define MAX_MIRRORS 8
-#define IDLE_S      3
+#define SHARES "mode=ring,latency=1ms,ring_bytes=%zu,"
+/* Bursts of a batch: with a warm-up of 16, no more than the 4096 packets that a queue may hold. */
+#define HELD   100
+#define INLINE "mode=inline,"
+#define IDLE_S 3
 
 static struct {
 	uint8_t *copies; /* what cost/memcpy writes to: a part for each queue, each in turn */
@@ -37,8 +35,6 @@ static struct {
 	struct vmirror_filter *filter;
 	uint64_t matched;
 	const struct rte_eth_rxtx_callback *callback[BED_QUEUES];
-	char mirror[MAX_MIRRORS][VMIRROR_NAME_SIZE];
-	unsigned int mirrors;
 } hung;
 
 static uint16_t
@@ -84,13 +80,14 @@ add_callbacks(rte_rx_callback_fn fn)
 }
 
 /* No other thread polls the port. */
-static void
+static int
 end_callbacks(void)
 {
 	uint16_t queue;
 
 	for (queue = 0; queue < bed.queues; queue++)
 		rte_eth_remove_rx_callback(BED_CALLBACK, queue, hung.callback[queue]);
+	return 0;
 }
 
 static int
@@ -104,11 +101,13 @@ begin_memcpy(const struct subject *s)
 	return add_callbacks(on_copy);
 }
 
-static void
+static int
 end_memcpy(void)
 {
-	end_callbacks();
+	int ret = end_callbacks();
+
 	free(hung.copies);
+	return ret;
 }
 
 static int
@@ -124,94 +123,21 @@ begin_jit(const struct subject *s)
 	return add_callbacks(on_filter);
 }
 
-static void
+static int
 end_jit(void)
 {
-	end_callbacks();
+	int ret = end_callbacks();
+
 	vmirror_filter_destroy(hung.filter);
-}
-
-/*
- * What was taken was delivered: else it was not what it says that was measured. A peer that has to
- * share its core with the drain may miss a little.
- */
-static void
-end_mirrors(void)
-{
-	char path[256];
-	unsigned int i;
-
-	for (i = 0; i < hung.mirrors; i++) {
-		struct vmirror_stats stats = {.size = sizeof(stats)};
-
-		vmirror_mirror_detach(hung.mirror[i], NULL);
-		if (vmirror_mirror_stats(hung.mirror[i], &stats, NULL) != 0 ||
-		    stats.total.delivered + stats.total.in_flight <
-			    (stats.total.seen - stats.total.filtered) / 10 * 9)
-			fprintf(stderr,
-				"cost: %s: %" PRIu64 " of %" PRIu64 " packets delivered %s\n",
-				hung.mirror[i], stats.total.delivered,
-				stats.total.seen - stats.total.filtered, stats.reason);
-		vmirror_mirror_remove(hung.mirror[i], NULL);
-	}
-	hung.mirrors = 0;
-	snprintf(path, sizeof(path), "%s/bench.pcap", bed.dir);
-	unlink(path);
-}
-
-static int
-begin_mirrors(const struct subject *s)
-{
-	unsigned int n = RTE_MAX(s->mirrors, 1U);
-	size_t ring_bytes = SHARED / n / bed.queues;
-	struct vmirror_error err = {""};
-	char spec[512], keys[128], sink[256];
-
-	snprintf(keys, sizeof(keys), s->keys != NULL ? s->keys : "", ring_bytes);
-	snprintf(sink, sizeof(sink), s->sink, bed.dir);
-	while (hung.mirrors < n) {
-		snprintf(spec, sizeof(spec), "port=%d,queue=0-%u,dir=rx,%ssink=%s", s->with,
-			 bed.queues - 1, keys, sink);
-		if (vmirror_mirror_add(spec, hung.mirror[hung.mirrors], &err) != 0) {
-			fprintf(stderr, "cost: %s\n", err.text);
-			end_mirrors();
-			return -EIO;
-		}
-		hung.mirrors++;
-	}
-	return 0;
+	return ret;
 }
 
 static int
 begin_detached(const struct subject *s)
 {
-	int ret = begin_mirrors(s);
+	int ret = mirrors_begin(s);
 
-	return ret == 0 ? vmirror_mirror_detach(hung.mirror[0], NULL) : ret;
-}
-
-/*
- * Until the rings are empty: a sink is slower than the core that fills them. What its driver holds
- * until it is fed again stays in flight, and no more becomes of it.
- */
-static void
-settle(void)
-{
-	struct vmirror_stats stats = {.size = sizeof(stats)};
-	unsigned int i, same;
-	uint64_t before;
-
-	for (i = 0; i < hung.mirrors; i++) {
-		stats.total.in_flight = 0;
-		same = 0;
-		do {
-			before = stats.total.in_flight;
-			rte_delay_us_sleep(100);
-			if (vmirror_mirror_stats(hung.mirror[i], &stats, NULL) != 0)
-				break;
-			same = stats.total.in_flight == before ? same + 1 : 0;
-		} while (stats.total.in_flight > BED_BURST && same < 30);
-	}
+	return ret == 0 ? vmirror_mirror_detach(mirrors_name(0), NULL) : ret;
 }
 
 #define CALLBACKS(name, begin, end, queues)                                                        \
@@ -220,25 +146,25 @@ settle(void)
 	}
 #define MIRROR(name, sink, keys)                                                                   \
 	{                                                                                          \
-		name, "ns/pkt", BED_BARE, BED_MIRRORED, 1, begin_mirrors, end_mirrors, settle,     \
-			sink, keys                                                                 \
+		name, "ns/pkt", BED_BARE, BED_MIRRORED, 1, mirrors_begin, mirrors_end,             \
+			mirrors_settle, sink, keys                                                 \
 	}
 #define INLINED(name, sink)                                                                        \
 	{                                                                                          \
-		name, "ns/pkt", BED_BARE, BED_MIRRORED, 1, begin_mirrors, end_mirrors, NULL, sink, \
+		name, "ns/pkt", BED_BARE, BED_MIRRORED, 1, mirrors_begin, mirrors_end, NULL, sink, \
 			INLINE                                                                     \
 	}
 #define BOTH_MODES(of, sink) INLINED("cost/inline-" of, sink), MIRROR("cost/ring-" of, sink, RINGS)
 #define MIRRORS(n)                                                                                 \
 	{                                                                                          \
-		"cost/mirrors-" #n, "ns/pkt", BED_BARE, BED_MIRRORED, 1, begin_mirrors,            \
-			end_mirrors, settle, "[net_null]", SHARES, 1, n                            \
+		"cost/mirrors-" #n, "ns/pkt", BED_BARE, BED_MIRRORED, 1, mirrors_begin,            \
+			mirrors_end, mirrors_settle, "[net_null]", SHARES, 1, n                    \
 	}
 #define QUEUES(n)                                                                                  \
 	CALLBACKS("cost/memcpy-" #n, begin_memcpy, end_memcpy, n),                                 \
 	{                                                                                          \
-		"cost/queues-" #n, "ns/pkt", BED_BARE, BED_MIRRORED, 1, begin_mirrors,             \
-			end_mirrors, settle, "[net_null]", SHARES, n                               \
+		"cost/queues-" #n, "ns/pkt", BED_BARE, BED_MIRRORED, 1, mirrors_begin,             \
+			mirrors_end, mirrors_settle, "[net_null]", SHARES, n                       \
 	}
 
 const struct subject subjects[] = {
@@ -249,7 +175,7 @@ const struct subject subjects[] = {
 	MIRROR("cost/filter-none", FILE_SINK, "filter=\"tcp port 81\","),
 	MIRROR("cost/filter-1pct", FILE_SINK, "filter=\"tcp port 80\","),
 	{"cost/detached", "ns/burst", BED_IDLE_BARE, BED_IDLE_MIRRORED, BED_BURST, begin_detached,
-	 end_mirrors, NULL, FILE_SINK},
+	 mirrors_end, NULL, FILE_SINK},
 	BOTH_MODES("null", "[net_null]"),
 	BOTH_MODES("pcap", FILE_SINK),
 	BOTH_MODES("tap", "[net_tap,iface=bench0]"),
@@ -265,8 +191,12 @@ const struct subject subjects[] = {
 	QUEUES(4),
 	QUEUES(16),
 	QUEUES(64),
+	{"cost/sent", "ns/pkt", BED_BARE, BED_MIRRORED, 1, mirrors_begin, mirrors_end,
+	 mirrors_settle, FILE_SINK, RINGS, 1, 1, true, HELD},
+	{"cost/reference", "ns/pkt", BED_BARE, BED_MIRRORED, 1, mirrors_begin, mirrors_end,
+	 mirrors_settle, FILE_SINK, RINGS "reference=1,", 1, 1, true, HELD},
 	{"cost/dumpcap", "ns/pkt", BED_BARE, BED_CALLBACK, 1, dumpcap_begin, dumpcap_end,
-	 dumpcap_settle, NULL, NULL, 1, 1, 32},
+	 dumpcap_settle, NULL, NULL, 1, 1, false, 32},
 	{NULL},
 };
 
@@ -287,25 +217,25 @@ subject_idle(void)
 	static const struct subject idle = {
 		.with = BED_IDLE_MIRRORED,
 		.sink = "[net_null]",
-		.mirrors = MAX_MIRRORS,
+		.mirrors = MIRRORS_MAX,
 	};
 	struct vmirror_stats stats = {.size = sizeof(stats)};
 	double before;
 	int ret;
 
 	bed.queues = 1;
-	ret = begin_mirrors(&idle);
+	ret = mirrors_begin(&idle);
 	if (ret != 0)
 		return ret;
-	vmirror_mirror_stats(hung.mirror[0], &stats, NULL);
+	vmirror_mirror_stats(mirrors_name(0), &stats, NULL);
 	before = cpu_s();
 	rte_delay_us_sleep(IDLE_S * 1000000);
 	printf("{\"name\": \"cpu/idle\", \"bytes\": %u, \"unit\": \"%% of a core, %u mirrors\", "
 	       "\"once\": %.3f}\n",
-	       bed.bytes, MAX_MIRRORS, (cpu_s() - before) / IDLE_S * 100);
+	       bed.bytes, MIRRORS_MAX, (cpu_s() - before) / IDLE_S * 100);
 	printf("{\"name\": \"memory/mirror\", \"bytes\": %u, \"unit\": \"MB, 1 queue\", "
 	       "\"once\": %.3f}\n",
 	       bed.bytes, stats.memory_bytes / 1e6);
-	end_mirrors();
+	mirrors_end();
 	return 0;
 }

@@ -19,13 +19,15 @@ struct subject {
 	unsigned int per;   /* the unit is of so many packets' time; 0: 1 */
 	/* Hang it on the port. NULL: nothing. @return 0, or -errno that was told */
 	int (*begin)(const struct subject *s);
-	void (*end)(void);
+	/* Take it away. NULL: nothing. @return 0, or -errno that was told: what was measured does not count */
+	int (*end)(void);
 	/* Between two batches: until what the last one left to others is done. NULL: nothing. */
 	void (*settle)(void);
 	const char *sink;        /* of mirrors; %s is the directory */
 	const char *keys;        /* more of their spec; %zu is a ring's bytes */
 	unsigned int queues;     /* polled in turn; 0: 1 */
 	unsigned int mirrors;    /* 0: 1 */
+	bool sent;               /* mirrors of what is sent, in place of what is received */
 	unsigned int max_bursts; /* of a batch; 0: as many as take its time */
 };
 

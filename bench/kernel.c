@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The mirror's way as a whole: bursts come at an even pace, the mirror feeds its sink, and a reader
+ * (reader.c) counts on the interface. A rate holds when all bursts were on time, which an inline
+ * sink may prevent, and the reader had every packet soon after the last: what only waits in a ring
+ * or a socket is behind, and would be lost in the long run. The highest rate that holds is searched
+ * by bisection of the logarithm.
+ *
+ * The sender has the measuring core. The drain, the kernel's work behind it and the reader share the
+ * others, so that the rates are of the machine as much as of the sink.
+ */
+
+#include "bench/kernel.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+
+#include "bench/mirrors.h"
+#include "bench/reader.h"
+
+#define TRIAL_S     0.2
+#define LATE_S      0.01 /* after which the reader has the last packet */
+#define LOWEST_PPS  50e3
+#define HIGHEST_PPS 3.2e6
+#define STEPS       6 /* of the bisection: to 64^(1/64), 7 % */
+#define FAILURES    2 /* after which a rate does not hold */
+#define TRIES       5 /* with those in which the sender lost its core */
+#define QUIET_MS    10
+
+#define RING   "mode=ring,latency=1ms,"
+#define INLINE "mode=inline,"
+
+#define WAY(name_, mode, devargs, iface)                                                           \
+	{                                                                                          \
+		{.name = name_, .with = BED_MIRRORED, .sink = devargs, .keys = mode}, iface        \
+	}
+#define BOTH_MODES(of, devargs, iface)                                                             \
+	WAY("kernel/" of "-ring", RING, devargs, iface),                                           \
+		WAY("kernel/" of "-inline", INLINE, devargs, iface)
+
+static const struct way {
+	struct subject mirror;
+	const char *iface; /* on which the packets are to be seen */
+} ways[] = {
+	BOTH_MODES("tap", "[net_tap,iface=bench0]", "bench0"),
+	BOTH_MODES("af_packet", "[net_af_packet,iface=bench1]", "bench2"),
+	BOTH_MODES("af_xdp", "[net_af_xdp,iface=bench1]", "bench2"),
+	BOTH_MODES("pcap-iface", "[net_pcap,tx_iface=bench1]", "bench2"),
+};
+
+/* Bursts at their times, until one is so late that the trial has failed. @return packets */
+static uint64_t
+send_paced(double pps, uint64_t begin, uint64_t deadline)
+{
+	const double interval = rte_get_tsc_hz() * BED_BURST / pps;
+	unsigned int n = TRIAL_S * pps / BED_BURST, i;
+
+	for (i = 0; i < n && rte_rdtsc() < deadline; i++) {
+		while (rte_rdtsc() < begin + (uint64_t)(i * interval))
+			rte_pause();
+		bed_forward(BED_MIRRORED, 1);
+	}
+	return i == n ? (uint64_t)n * BED_BURST : 0;
+}
+
+/* Until what is still on its way has come, or is lost. */
+static void
+wait_until_quiet(void)
+{
+	uint64_t before;
+
+	mirrors_settle();
+	do {
+		before = reader_count();
+		rte_delay_us_sleep(QUIET_MS * 1000);
+	} while (reader_count() != before);
+}
+
+static bool
+try_once(double pps)
+{
+	uint64_t before = reader_count();
+	uint64_t begin = rte_rdtsc();
+	uint64_t deadline = begin + (TRIAL_S + LATE_S) * rte_get_tsc_hz();
+	uint64_t sent = send_paced(pps, begin, deadline);
+	bool holds;
+
+	while (reader_count() - before < sent && rte_rdtsc() < deadline)
+		rte_delay_us_sleep(200);
+	holds = sent > 0 && reader_count() - before == sent;
+	wait_until_quiet();
+	return holds;
+}
+
+/* A failure while the sender lost its core says nothing. @return whether it holds, or -EAGAIN */
+static int
+holds(double pps)
+{
+	unsigned int failures = 0, tries;
+	uint64_t disturbed;
+
+	for (tries = 0; tries < TRIES && failures < FAILURES; tries++) {
+		disturbed = bed_disturbances();
+		if (try_once(pps))
+			return 1;
+		if (bed_disturbances() == disturbed)
+			failures++;
+	}
+	return failures == FAILURES ? 0 : -EAGAIN;
+}
+
+static int
+tell(const struct way *way, const char *what, double pps, int ret)
+{
+	fprintf(stderr, "cost: %s at %u bytes: %s %.0f packets a second\n", way->mirror.name,
+		bed.bytes, what, pps);
+	return ret;
+}
+
+/* @return 0, or -errno that was told */
+static int
+search(const struct way *way)
+{
+	double low = LOWEST_PPS, high = HIGHEST_PPS, middle = low;
+	int ret = holds(low);
+	unsigned int step;
+
+	if (ret == 0)
+		return tell(way, "less than", low, -ERANGE);
+	for (step = 0; ret >= 0 && step < STEPS; step++) {
+		middle = sqrt(low * high);
+		ret = holds(middle);
+		if (ret > 0)
+			low = middle;
+		else
+			high = middle;
+	}
+	if (ret < 0)
+		return tell(way, "the machine is too busy for", middle, ret);
+	if (high == HIGHEST_PPS)
+		return tell(way, "more than", low, -ERANGE);
+	printf("{\"name\": \"%s\", \"bytes\": %u, \"unit\": \"Mpps\", \"once\": %.4f, "
+	       "\"too_much\": %.4f}\n",
+	       way->mirror.name, bed.bytes, low / 1e6, high / 1e6);
+	fflush(stdout);
+	return 0;
+}
+
+static int
+measure(const struct way *way)
+{
+	int ret = mirrors_begin(&way->mirror);
+
+	if (ret != 0)
+		return ret;
+	ret = reader_open(way->iface);
+	if (ret == 0)
+		ret = search(way);
+	reader_close();
+	mirrors_remove();
+	return ret;
+}
+
+int
+kernel_measure(int n_words, char *words[])
+{
+	unsigned int i;
+	int word, ret = 0;
+
+	bed.queues = 1;
+	for (i = 0; i < RTE_DIM(ways); i++)
+		for (word = 0; word < n_words; word++)
+			if (strcmp(words[word], ways[i].mirror.name) == 0 &&
+			    measure(&ways[i]) != 0) {
+				fprintf(stderr, "cost: %s at %u bytes left out\n",
+					ways[i].mirror.name, bed.bytes);
+				ret = -EIO;
+			}
+	return ret;
+}
