@@ -11,6 +11,7 @@
  * [drivers/net/pcap/pcap_ethdev.c, 22.11 to 25.11: open_single_tx_pcap(), eth_pcap_tx_dumper()]
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -39,6 +40,7 @@
 struct pcap_sink {
 	int fd;
 	int shown_fd; /* the number that the PMD was shown; -1: it is fd */
+	int pmd_fd;   /* of the PMD's stream, until the port is stopped; -1: unknown */
 	bool created; /* by us, and not there before */
 	bool regular; /* has a size to compare */
 	bool short_write;
@@ -235,6 +237,7 @@ pcap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char 
 	if (pcap == NULL)
 		return vmirror_error_set(err, -ENOMEM, "sink net_pcap: out of memory");
 	pcap->shown_fd = -1;
+	pcap->pmd_fd = -1;
 	snprintf(pcap->path, sizeof(pcap->path), "%s", tx_pcap(spec));
 	ret = open_file(pcap, err);
 	if (ret != 0) {
@@ -250,6 +253,52 @@ pcap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char 
 	sink->limits.max_chain = PMD_MAX_CHAIN;
 	sink->priv = pcap;
 	return 0;
+}
+
+static bool
+is_same_file(int fd, int other)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+/* The descriptor of the PMD's stream, which only writes; a program that the host runs must not have it. */
+static void
+find_stream(struct pcap_sink *pcap)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	while (dir != NULL && pcap->pmd_fd < 0 && (entry = readdir(dir)) != NULL) {
+		int fd = atoi(entry->d_name);
+
+		if (entry->d_name[0] != '.' && fd != pcap->fd && is_same_file(fd, pcap->fd) &&
+		    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY &&
+		    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+			pcap->pmd_fd = fd;
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+/*
+ * The stream's buffer may hold what the parent's is about to write (before the first burst: the file's
+ * header), and the child's exit() would write it, too. The lock is the child's as well, as long as it
+ * has the descriptor.
+ */
+static void
+pcap_forked(struct vmirror_sink *sink)
+{
+	const struct pcap_sink *pcap = sink->priv;
+
+	if (!pcap->regular || pcap->shown_fd < 0)
+		return;
+	/* Closed since, and another file's now? */
+	if (pcap->pmd_fd >= 0 && is_same_file(pcap->pmd_fd, pcap->fd))
+		dup3(pcap->shown_fd, pcap->pmd_fd, O_CLOEXEC);
+	dup3(pcap->shown_fd, pcap->fd, O_CLOEXEC);
 }
 
 /*
@@ -273,6 +322,8 @@ pcap_setup(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
 	} else {
 		pcap->shown_fd = pcap->fd;
 		pcap->fd = own;
+		if (pcap->regular)
+			find_stream(pcap);
 	}
 	if (null >= 0)
 		close(null);
@@ -374,5 +425,6 @@ const struct vmirror_sink_ops vmirror_sink_net_pcap_file = {
 	.open = pcap_open,
 	.setup = pcap_setup,
 	.health = pcap_health,
+	.forked = pcap_forked,
 	.close = pcap_close,
 };

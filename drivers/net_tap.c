@@ -31,9 +31,14 @@
 
 #define TUN_PATH "/dev/net/tun"
 
+/* Descriptors that the PMD has of an interface with one queue; versions differ. */
+#define MAX_FDS 8
+
 struct tap_sink {
 	char iface[IFNAMSIZ];
-	int fd;            /* the PMD's, as long as the vdev is there; -1: unknown */
+	int fd;           /* the PMD's, as long as the vdev is there; -1: unknown */
+	int fds[MAX_FDS]; /* all of the PMD's */
+	unsigned int n_fds;
 	uint64_t rejected; /* as of the last look */
 	uint64_t accepted; /* at the last look at which packets had been refused */
 	char reason[VMIRROR_SINK_REASON_SIZE]; /* empty: well */
@@ -145,6 +150,14 @@ is_tun(int fd, uint64_t *id)
 	return readlink(path, target, sizeof(target) - 1) > 0 && strcmp(target, TUN_PATH) == 0;
 }
 
+static bool
+is_of(int fd, const char *iface)
+{
+	struct ifreq ifr = {0};
+
+	return ioctl(fd, TUNGETIFF, &ifr) == 0 && strcmp(ifr.ifr_name, iface) == 0;
+}
+
 /* A descriptor of the PMD's, by which the interface can be asked for wherever it is. -1: none */
 static int
 find_descriptor(const char *iface)
@@ -153,13 +166,43 @@ find_descriptor(const char *iface)
 	unsigned int i;
 
 	vmirror_descriptors_find(&taps, is_tun);
-	for (i = 0; i < taps.n; i++) {
-		struct ifreq ifr = {0};
-
-		if (ioctl(taps.of[i].fd, TUNGETIFF, &ifr) == 0 && strcmp(ifr.ifr_name, iface) == 0)
+	for (i = 0; i < taps.n; i++)
+		if (is_of(taps.of[i].fd, iface))
 			return taps.of[i].fd;
-	}
 	return -1;
+}
+
+/*
+ * The interface is there as long as any process has it open. A program that the host runs must not,
+ * nor a child of its fork().
+ */
+static void
+tap_started(struct vmirror_sink *sink)
+{
+	struct tap_sink *tap = sink->priv;
+	struct vmirror_descriptors taps;
+	unsigned int i;
+
+	vmirror_descriptors_find(&taps, is_tun);
+	for (i = 0; i < taps.n && tap->n_fds < MAX_FDS; i++)
+		if (is_of(taps.of[i].fd, tap->iface) &&
+		    fcntl(taps.of[i].fd, F_SETFD, FD_CLOEXEC) == 0)
+			tap->fds[tap->n_fds++] = taps.of[i].fd;
+}
+
+static void
+tap_forked(struct vmirror_sink *sink)
+{
+	const struct tap_sink *tap = sink->priv;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unsigned int i;
+
+	/* The numbers stay taken: the PMD's copy in the child knows them. */
+	for (i = 0; null >= 0 && i < tap->n_fds; i++)
+		if (is_of(tap->fds[i], tap->iface))
+			dup3(null, tap->fds[i], O_CLOEXEC);
+	if (null >= 0)
+		close(null);
 }
 
 static int
@@ -246,6 +289,8 @@ const struct vmirror_sink_ops vmirror_sink_net_tap = {
 	.check = tap_check,
 	.open = tap_open,
 	.setup = tap_setup,
+	.started = tap_started,
 	.health = tap_health,
+	.forked = tap_forked,
 	.close = tap_close,
 };

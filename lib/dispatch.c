@@ -177,6 +177,14 @@ quiesce(const struct vmirror_dispatcher *d)
 }
 
 void
+vmirror_dispatch_silence(struct vmirror_dispatcher *d)
+{
+	__atomic_store_n(&d->shared, false, __ATOMIC_RELAXED);
+	if (d->hooks != NULL)
+		d->hooks->n_hooks = 0;
+}
+
+void
 vmirror_dispatch_sync(const struct vmirror_dispatcher *d)
 {
 	barrier();

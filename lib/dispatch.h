@@ -102,6 +102,13 @@ vmirror_dispatch_commit(struct vmirror_dispatch_change *change);
 void
 vmirror_dispatch_abort(struct vmirror_dispatch_change *change);
 
+/**
+ * In a child of fork(), on its only thread: what it forwards no hook sees. Locks that were held when
+ * it was made are not taken; the list stays where it is, for somebody of the parent's may change it.
+ */
+void
+vmirror_dispatch_silence(struct vmirror_dispatcher *d);
+
 /** Wait until no core runs hooks that does not see what this thread has stored before. */
 void
 vmirror_dispatch_sync(const struct vmirror_dispatcher *d);

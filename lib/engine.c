@@ -47,8 +47,9 @@
 static struct {
 	vmirror_thread_t thread;
 	pthread_cond_t wake;
-	bool stop;         /* control lock */
-	uint16_t sentinel; /* RTE_MAX_ETHPORTS: none; hook lock */
+	bool stop;          /* control lock */
+	uint16_t sentinel;  /* RTE_MAX_ETHPORTS: none; hook lock */
+	bool watches_forks; /* control lock */
 } self = {.sentinel = RTE_MAX_ETHPORTS};
 
 /* On return the drain does not use the sink, nor DPDK's memory. What is in the rings is rejected. */
@@ -131,6 +132,41 @@ on_new(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_para
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	/* A port of the host's is hooked by the next tick: here it is not valid yet. */
 	vmirror_vdev_adopt(port_id);
+	return 0;
+}
+
+/*
+ * In a child of the host's fork(), which has one thread and none of ours. Rings and files are the
+ * parent's as well, and locks may be held by threads that there are not: so the child has no engine
+ * and no mirrors, and what it forwards passes no hook. Runs before fork() returns there.
+ */
+static void
+on_fork(void)
+{
+	struct vmirror_mirror *mirror;
+
+	if (!vmirror_shared.running)
+		return;
+	vmirror_port_silence();
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+		if (mirror->sink != NULL && mirror->sink->ops->forked != NULL)
+			mirror->sink->ops->forked(mirror->sink);
+	TAILQ_INIT(&vmirror_shared.mirrors);
+	pthread_mutex_init(&vmirror_shared.control, NULL);
+	pthread_mutex_init(&vmirror_shared.hooks, NULL);
+	self.sentinel = RTE_MAX_ETHPORTS;
+	vmirror_shared.running = false;
+}
+
+/* Once; where the library is unloaded, libc forgets it. */
+static int
+watch_forks(struct vmirror_error *err)
+{
+	int ret = self.watches_forks ? 0 : pthread_atfork(NULL, NULL, on_fork);
+
+	if (ret != 0)
+		return vmirror_error_set(err, -ret, "pthread_atfork: %s", strerror(ret));
+	self.watches_forks = true;
 	return 0;
 }
 
@@ -267,6 +303,9 @@ start_engine(struct vmirror_error *err)
 
 	vmirror_clock_init(&clock);
 	vmirror_dispatch_init();
+	ret = watch_forks(err);
+	if (ret != 0)
+		return ret;
 	ret = vmirror_vdev_init(err);
 	if (ret != 0)
 		return ret;

@@ -271,6 +271,17 @@ vmirror_port_goes(uint16_t port_id)
 }
 
 void
+vmirror_port_silence(void)
+{
+	struct vmirror_dispatcher *const *slot = &dispatchers[0][0][0];
+	size_t i;
+
+	for (i = 0; i < sizeof(dispatchers) / sizeof(*slot); i++)
+		if (slot[i] != NULL)
+			vmirror_dispatch_silence(slot[i]);
+}
+
+void
 vmirror_port_forget(void)
 {
 	memset(going, 0, sizeof(going));

@@ -88,6 +88,10 @@ vmirror_port_came(uint16_t port_id);
 void
 vmirror_port_goes(uint16_t port_id);
 
+/** In a child of fork(): no hook sees what it forwards. */
+void
+vmirror_port_silence(void);
+
 /** Events were not heard: what they told is void. Hook lock. */
 void
 vmirror_port_forget(void);

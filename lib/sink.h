@@ -149,6 +149,12 @@ struct vmirror_sink_ops {
 	 */
 	uint32_t (*drain)(struct vmirror_sink *sink, struct rte_mempool *pool);
 
+	/**
+	 * In a child of fork(), where nobody feeds the sink: what the child does, or the C library
+	 * at its exit, must not reach the parent's output. Only what a signal handler may call.
+	 */
+	void (*forked)(struct vmirror_sink *sink);
+
 	/** Take back mbufs that would be lost with the vdev. It is stopped; a host's thread. */
 	void (*reclaim)(struct vmirror_sink *sink);
 
