@@ -362,8 +362,10 @@ test_churn(void **state)
 		if (round % 2 == 0)
 			host_mirror("name=n,port=%u,dir=tx,reference=1,sink=[net_null]", one);
 		rte_delay_us_sleep(host_random(5000));
-		if (round % 2 == 0)
+		if (round % 2 == 0) {
+			assert_int_equal(vmirror_mirror_detach("n", NULL), 0);
 			host_remove("n");
+		}
 		assert_int_equal(vmirror_mirror_detach("m", NULL), 0);
 		host_assert_conserved("m");
 		host_remove("m");
