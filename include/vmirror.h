@@ -16,6 +16,10 @@
  * beside rte_eal_cleanup(): EAL's hotplug and its cleanup have no lock between them.
  *
  * One engine lives in a process, because ethdev's callbacks and EAL's hotplug do.
+ *
+ * A child of fork() has no engine and no mirrors: what it forwards is not mirrored, calls fail with
+ * -EPERM or -ENOENT, and what it closes, or leaves open, does not touch the parent's output. A host
+ * that goes into the background does so before it calls vmirror_engine_init().
  */
 
 #include <stddef.h>
