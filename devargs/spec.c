@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -502,6 +503,13 @@ check_complete(const struct vmirror_spec *spec, unsigned int seen, struct vmirro
 		return vmirror_error_set(err, -EINVAL,
 					 "reference: packets that are received are copied, as the "
 					 "process may change them; right would be dir=tx or rxtx");
+	if (spec->snaplen != 0 && spec->snaplen < spec->reference)
+		return vmirror_error_set(err, -EINVAL,
+					 "reference: snaplen=%" PRIu32
+					 " keeps less of each packet, "
+					 "so that none would be held; right would be a reference= "
+					 "of at most that",
+					 spec->snaplen);
 	/* "1G" grows when built: whoever builds may rely on VMIRROR_SPEC_TEXT_SIZE all the same. */
 	len = vmirror_spec_build(spec, NULL, 0);
 	if (len >= VMIRROR_SPEC_TEXT_SIZE)

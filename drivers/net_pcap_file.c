@@ -255,13 +255,14 @@ pcap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char 
 	return 0;
 }
 
+/* Whether a descriptor only writes, and to the file that another is of. */
 static bool
-is_same_file(int fd, int other)
+writes_same_file(int fd, int other)
 {
 	struct stat a, b;
 
-	return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
+	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY && fstat(fd, &a) == 0 &&
+	       fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* The descriptor of the PMD's stream, which only writes; a program that the host runs must not have it. */
@@ -274,8 +275,7 @@ find_stream(struct pcap_sink *pcap)
 	while (dir != NULL && pcap->pmd_fd < 0 && (entry = readdir(dir)) != NULL) {
 		int fd = atoi(entry->d_name);
 
-		if (entry->d_name[0] != '.' && fd != pcap->fd && is_same_file(fd, pcap->fd) &&
-		    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY &&
+		if (entry->d_name[0] != '.' && fd != pcap->fd && writes_same_file(fd, pcap->fd) &&
 		    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
 			pcap->pmd_fd = fd;
 	}
@@ -295,8 +295,8 @@ pcap_forked(struct vmirror_sink *sink)
 
 	if (!pcap->regular || pcap->shown_fd < 0)
 		return;
-	/* Closed since, and another file's now? */
-	if (pcap->pmd_fd >= 0 && is_same_file(pcap->pmd_fd, pcap->fd))
+	/* Closed since, and somebody else's now? */
+	if (pcap->pmd_fd >= 0 && writes_same_file(pcap->pmd_fd, pcap->fd))
 		dup3(pcap->shown_fd, pcap->pmd_fd, O_CLOEXEC);
 	dup3(pcap->shown_fd, pcap->fd, O_CLOEXEC);
 }

@@ -158,20 +158,6 @@ is_of(int fd, const char *iface)
 	return ioctl(fd, TUNGETIFF, &ifr) == 0 && strcmp(ifr.ifr_name, iface) == 0;
 }
 
-/* A descriptor of the PMD's, by which the interface can be asked for wherever it is. -1: none */
-static int
-find_descriptor(const char *iface)
-{
-	struct vmirror_descriptors taps;
-	unsigned int i;
-
-	vmirror_descriptors_find(&taps, is_tun);
-	for (i = 0; i < taps.n; i++)
-		if (is_of(taps.of[i].fd, iface))
-			return taps.of[i].fd;
-	return -1;
-}
-
 /*
  * The interface is there as long as any process has it open. A program that the host runs must not,
  * nor a child of its fork().
@@ -188,6 +174,8 @@ tap_started(struct vmirror_sink *sink)
 		if (is_of(taps.of[i].fd, tap->iface) &&
 		    fcntl(taps.of[i].fd, F_SETFD, FD_CLOEXEC) == 0)
 			tap->fds[tap->n_fds++] = taps.of[i].fd;
+	/* By any of them the interface can be asked for wherever it is. */
+	tap->fd = tap->n_fds > 0 ? tap->fds[0] : -1;
 }
 
 static void
@@ -218,7 +206,6 @@ tap_setup(struct vmirror_sink *sink, const struct vmirror_sink_needs *needs,
 		return vmirror_error_set(err, -errno, "sink net_tap: socket: %s", strerror(errno));
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", tap->iface);
 
-	tap->fd = find_descriptor(tap->iface);
 	disable_ipv6(tap->iface);
 	ret = change_flags(fd, &ifr, IFF_NOARP, IFF_MULTICAST);
 	if (ret == 0)

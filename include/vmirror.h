@@ -17,9 +17,11 @@
  *
  * One engine lives in a process, because ethdev's callbacks and EAL's hotplug do.
  *
- * A child of fork() has no engine and no mirrors: what it forwards is not mirrored, calls fail with
- * -EPERM or -ENOENT, and what it closes, or leaves open, does not touch the parent's output. A host
- * that goes into the background does so before it calls vmirror_engine_init().
+ * A child of fork() has no engine and no mirrors, and cannot start one: what it forwards is not
+ * mirrored, calls fail with -EPERM or -ENOENT, and what it closes, or leaves open, does not touch the
+ * parent's files and tap interfaces. (Sockets of other sinks are open as long as the child is, unless
+ * it calls exec(): peers of virtio_user and memif do not see that the parent went.) A host that goes
+ * into the background does so before it calls vmirror_engine_init().
  */
 
 #include <stddef.h>

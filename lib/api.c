@@ -202,7 +202,7 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err)
 		ret = vmirror_error_set(err, -EBUSY, "mirror '%s' is over: %s", name,
 					mirror->reason);
 	else
-		ret = vmirror_mirror_hook(mirror, err);
+		ret = vmirror_mirror_hook(mirror, true, err);
 	if (ret == 0) {
 		vmirror_mirror_unsettle_sink(mirror);
 		vmirror_mirror_read_ports(mirror);

@@ -483,6 +483,7 @@ try_to_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 		pthread_mutex_unlock(&vmirror_shared.hooks);
 		return vmirror_error_set(err, -ESTALE, "the sink is gone");
 	}
+	vmirror_mirror_look_at_ports(mirror);
 	if (mirror->spec.all_ports)
 		ret = find_all(mirror, false, err);
 	if (ret == 0)
@@ -503,10 +504,12 @@ try_to_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 }
 
 int
-vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
+vmirror_mirror_hook(struct vmirror_mirror *mirror, bool asks, struct vmirror_error *err)
 {
-	int ret = try_to_hook(mirror, err);
+	int ret;
 
+	mirror->asks = asks;
+	ret = try_to_hook(mirror, err);
 	while (ret == -EAGAIN) {
 		ret = vmirror_mirror_make_rings(mirror, err);
 		if (ret == 0)

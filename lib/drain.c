@@ -370,7 +370,7 @@ static void
 doze(struct vmirror_drain *drain, uint64_t ns)
 {
 	pthread_mutex_lock(&drain->lock);
-	if (!drain->stop && drain->asked == drain->emptied)
+	if (!drain->stop && !drain->hurried && drain->asked == drain->emptied)
 		vmirror_cond_wait_for(&drain->wake, &drain->lock, ns);
 	pthread_mutex_unlock(&drain->lock);
 }
@@ -398,7 +398,7 @@ drain_thread(void *arg)
 {
 	struct vmirror_drain *drain = arg;
 	uint64_t asked, idle;
-	bool stop;
+	bool hurried, stop;
 
 	pthread_getaffinity_np(pthread_self(), sizeof(drain->allowed), &drain->allowed);
 	drain->used = drain->allowed;
@@ -406,11 +406,13 @@ drain_thread(void *arg)
 	for (;;) {
 		pthread_mutex_lock(&drain->lock);
 		asked = drain->asked;
+		hurried = drain->hurried;
+		drain->hurried = false;
 		stop = drain->stop;
 		pthread_mutex_unlock(&drain->lock);
 
 		/* Whoever asks has stopped the cores: what they wrote is there. */
-		idle = work(drain, stop || asked != drain->emptied);
+		idle = work(drain, stop || hurried || asked != drain->emptied);
 		if (asked != drain->emptied) {
 			pthread_mutex_lock(&drain->lock);
 			drain->emptied = asked;
@@ -513,6 +515,15 @@ vmirror_drain_flush(struct vmirror_drain *drain)
 	pthread_cond_signal(&drain->wake);
 	while (drain->emptied < asked)
 		pthread_cond_wait(&drain->idle, &drain->lock);
+	pthread_mutex_unlock(&drain->lock);
+}
+
+void
+vmirror_drain_hurry(struct vmirror_drain *drain)
+{
+	pthread_mutex_lock(&drain->lock);
+	drain->hurried = true;
+	pthread_cond_signal(&drain->wake);
 	pthread_mutex_unlock(&drain->lock);
 }
 

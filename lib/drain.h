@@ -49,6 +49,7 @@ struct vmirror_drain {
 	pthread_cond_t idle;  /**< control waits */
 	uint64_t asked;       /**< times that control asked for empty rings */
 	uint64_t emptied;     /**< the last of them that was heeded */
+	bool hurried;         /**< control asked for it, and does not wait */
 	bool stop;
 
 	/* The drain's. */
@@ -94,6 +95,10 @@ vmirror_drain_stop(struct vmirror_drain *drain);
 /** Wait until all that is in the rings now is with the sink, or counted as rejected. */
 void
 vmirror_drain_flush(struct vmirror_drain *drain);
+
+/** Hold nothing back of what is in the rings now. Any thread; does not wait. */
+void
+vmirror_drain_hurry(struct vmirror_drain *drain);
 
 /** Wait until the thread is not feeding the sink, or sees that the gate was closed. */
 void

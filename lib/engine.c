@@ -145,8 +145,6 @@ on_fork(void)
 {
 	struct vmirror_mirror *mirror;
 
-	if (!vmirror_shared.running)
-		return;
 	vmirror_port_silence();
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
 		if (mirror->sink != NULL && mirror->sink->ops->forked != NULL)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* That a core returns at a burst: more than come in, so that it catches up. */
-#define AT_A_TIME 128
+/* Mbufs that are put into a mempool at a time. */
+#define AT_ONCE 64
 
 unsigned int vmirror_hold_count;
 
@@ -55,15 +55,31 @@ vmirror_hold_destroy(struct vmirror_hold *hold)
 	free(hold);
 }
 
+/*
+ * That one reference, and not what may hang on the packet by now: others may have made it the first of
+ * several segments since.
+ */
 void
-vmirror_hold_return(struct vmirror_hold *hold, uint64_t done)
+vmirror_hold_return(struct vmirror_hold *hold, uint64_t n)
 {
-	uint64_t at = hold->returned & (VMIRROR_HOLD_PKTS - 1);
-	uint64_t n = RTE_MIN(done - hold->returned, VMIRROR_HOLD_PKTS - at);
+	struct rte_mbuf *last[AT_ONCE];
+	unsigned int n_last = 0;
+	uint64_t end = hold->returned + n;
 
-	n = RTE_MIN(n, (uint64_t)AT_A_TIME);
-	rte_pktmbuf_free_bulk(hold->pkts + at, (unsigned int)n);
-	hold->returned += n;
+	for (; hold->returned != end; hold->returned++) {
+		struct rte_mbuf *pkt = hold->pkts[hold->returned & (VMIRROR_HOLD_PKTS - 1)];
+
+		pkt = rte_pktmbuf_prefree_seg(pkt);
+		if (pkt == NULL)
+			continue;
+		if (n_last == AT_ONCE || (n_last > 0 && pkt->pool != last[0]->pool)) {
+			rte_mempool_put_bulk(last[0]->pool, (void **)last, n_last);
+			n_last = 0;
+		}
+		last[n_last++] = pkt;
+	}
+	if (n_last > 0)
+		rte_mempool_put_bulk(last[0]->pool, (void **)last, n_last);
 }
 
 void
@@ -71,6 +87,5 @@ vmirror_hold_return_all(struct vmirror_hold *hold)
 {
 	uint64_t done = __atomic_load_n(&hold->done, __ATOMIC_ACQUIRE);
 
-	while (hold->returned != done)
-		vmirror_hold_return(hold, done);
+	vmirror_hold_return(hold, done - hold->returned);
 }

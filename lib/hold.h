@@ -77,18 +77,19 @@ vmirror_hold_out(const struct vmirror_hold *hold)
 void
 vmirror_hold_return_all(struct vmirror_hold *hold);
 
-/** Return some of it. @param done  as it was read of the drain's. The core */
+/** Return so many of those. */
 void
-vmirror_hold_return(struct vmirror_hold *hold, uint64_t done);
+vmirror_hold_return(struct vmirror_hold *hold, uint64_t n);
 
+/** Return some: more than may be taken of this burst, so that it is caught up with. */
 static inline void
-vmirror_hold_give_back(struct vmirror_hold *hold)
+vmirror_hold_give_back(struct vmirror_hold *hold, uint16_t n_pkts)
 {
 	/* Pairs with the drain's store: it has read the bytes. */
-	uint64_t done = __atomic_load_n(&hold->done, __ATOMIC_ACQUIRE);
+	uint64_t n = __atomic_load_n(&hold->done, __ATOMIC_ACQUIRE) - hold->returned;
 
-	if (done != hold->returned)
-		vmirror_hold_return(hold, done);
+	if (n > 0)
+		vmirror_hold_return(hold, RTE_MIN(n, UINT64_C(64) + 2 * n_pkts));
 }
 
 /**

@@ -274,7 +274,7 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	if (vmirror_mirror_has_rings(mirror))
 		ret = vmirror_drain_start(&mirror->drain, err);
 	if (ret == 0)
-		ret = vmirror_mirror_hook(mirror, err);
+		ret = vmirror_mirror_hook(mirror, true, err);
 	if (ret != 0)
 		goto destroy_sink;
 	mirror->state = VMIRROR_ATTACHED;
@@ -359,7 +359,7 @@ static void
 follow_ports(struct vmirror_mirror *mirror)
 {
 	struct vmirror_error err;
-	int ret = vmirror_mirror_hook(mirror, &err);
+	int ret = vmirror_mirror_hook(mirror, false, &err);
 
 	if (ret == 0 || ret == -ESTALE)
 		mirror->sync_errors = 0;

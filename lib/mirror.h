@@ -54,6 +54,7 @@ struct vmirror_record {
 	struct vmirror_limit_hook limit; /**< where the mirror has one */
 	struct vmirror_guard_hook guard; /**< the same */
 	struct vmirror_hold *hold;       /**< tx, where the mirror has reference= */
+	bool hold_asked;                 /**< its queue's driver was, and says that it minds them */
 	/** mode=ring; its ring lives as long as the record. Not on a line that a core writes to. */
 	struct vmirror_merge_ring drained __attribute__((aligned(64)));
 	uint64_t well; /**< packets accepted when the sink was last seen well */
@@ -134,8 +135,9 @@ struct vmirror_mirror {
 	uint64_t next_notice_ns;                 /**< before then no ailment is told */
 	bool told;                               /**< what ails it was, and not that it is well */
 	bool untold;                             /**< the reason is one that was not told yet */
-	char copied_port
-		[RTE_ETH_NAME_MAX_LEN]; /**< reference=: one that frees packets unlooked at */
+	bool asks;                               /**< drivers, while it hooks */
+	bool fast_free;                          /**< reference=: of a port, at the last look */
+	char copied_port[RTE_ETH_NAME_MAX_LEN];  /**< for whose sake packets are copied */
 	bool copied_told;
 	unsigned int sync_errors; /**< so that an error which repeats is told once */
 };
@@ -276,9 +278,13 @@ vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirro
 uint64_t
 vmirror_mirror_held(struct vmirror_mirror *mirror);
 
-/** Hook what is to be hooked and is not yet: all of it, or on failure nothing more. */
+/**
+ * Hook what is to be hooked and is not yet: all of it, or on failure nothing more.
+ *
+ * @param asks  on a host's thread, where drivers may be asked
+ */
 int
-vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err);
+vmirror_mirror_hook(struct vmirror_mirror *mirror, bool asks, struct vmirror_error *err);
 
 /**
  * Unhook; on return no core is inside. Hook lock only.
@@ -288,7 +294,11 @@ vmirror_mirror_hook(struct vmirror_mirror *mirror, struct vmirror_error *err);
 void
 vmirror_mirror_unhook(struct vmirror_mirror *mirror, uint16_t port_id);
 
-/** Whether packets of a record's port may be held, as the port is configured now. Hook lock.
+/** See how ports are configured, before packets of any are held. Hook lock. references.c */
+void
+vmirror_mirror_look_at_ports(struct vmirror_mirror *mirror);
+
+/** Whether packets of a record's queue may be held, by that and its own port. Hook lock.
  * references.c */
 void
 vmirror_mirror_allow_hold(struct vmirror_mirror *mirror, struct vmirror_record *record,

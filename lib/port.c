@@ -139,15 +139,47 @@ vmirror_port_may_ask(uint16_t port_id)
 }
 
 bool
-vmirror_port_minds_references(uint16_t port_id)
+vmirror_port_hands_on(uint16_t port_id)
 {
+	static const char *const drivers[] = {"net_ring", "eth_ring", "net_softnic"};
 	char name[RTE_ETH_NAME_MAX_LEN];
-	struct rte_eth_conf conf;
+	unsigned int i;
 
-	return rte_eth_dev_get_name_by_port(port_id, name) == 0 &&
-	       strncmp(name, "net_ring", 8) != 0 && strncmp(name, "eth_ring", 8) != 0 &&
-	       rte_eth_dev_conf_get(port_id, &conf) == 0 &&
-	       (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) == 0;
+	if (rte_eth_dev_get_name_by_port(port_id, name) != 0)
+		return true;
+	for (i = 0; i < RTE_DIM(drivers); i++)
+		if (strncmp(name, drivers[i], strlen(drivers[i])) == 0)
+			return true;
+	return false;
+}
+
+bool
+vmirror_port_any_fast_free(char name[RTE_ETH_NAME_MAX_LEN])
+{
+	struct rte_eth_conf conf;
+	uint16_t port_id;
+
+	for (port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++)
+		if (rte_eth_dev_is_valid_port(port_id) &&
+		    rte_eth_dev_conf_get(port_id, &conf) == 0 &&
+		    (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0 &&
+		    rte_eth_dev_get_name_by_port(port_id, name) == 0)
+			return true;
+	return false;
+}
+
+bool
+vmirror_port_queue_fast_free(uint16_t port_id, uint16_t queue)
+{
+	struct rte_eth_txq_info txq;
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_tx_queue_info_get(port_id, queue, &txq) == 0)
+		return (txq.conf.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
+	/* Its driver does not say. Is it one that can? */
+	return rte_eth_dev_info_get(port_id, &info) != 0 ||
+	       ((info.tx_queue_offload_capa | info.default_txconf.offloads) &
+		RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
 }
 
 /* The hook lock keeps a port from being released meanwhile. */

@@ -42,13 +42,25 @@ vmirror_port_is_started(uint16_t port_id);
 bool
 vmirror_port_may_ask(uint16_t port_id);
 
+/** Whether a port's driver hands on the mbufs that it is given (net_ring, net_softnic). Any thread. */
+bool
+vmirror_port_hands_on(uint16_t port_id);
+
 /**
- * Whether whoever a port sends to looks at the references to a packet: not where it is configured
- * with RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, nor where the packet itself is handed on (net_ring). Told
- * without its driver. Any thread.
+ * Whether any port is configured to return mbufs without a look at their references,
+ * RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE. Told without the drivers. Any thread.
+ *
+ * @param name  receives the device name of such a one
  */
 bool
-vmirror_port_minds_references(uint16_t port_id);
+vmirror_port_any_fast_free(char name[RTE_ETH_NAME_MAX_LEN]);
+
+/**
+ * Whether a tx queue by itself is set up for that, or may be. Asks the driver, which may be asked.
+ * Hook lock.
+ */
+bool
+vmirror_port_queue_fast_free(uint16_t port_id, uint16_t queue);
 
 /** The kernel interface that a port sits on; 0: none, or not to be asked. */
 unsigned int

@@ -21,14 +21,29 @@ void
 vmirror_mirror_allow_hold(struct vmirror_mirror *mirror, struct vmirror_record *record,
 			  uint16_t port_id)
 {
+	bool asks = mirror->asks || (vmirror_shared.unaware_host && !record->hold_asked);
 	bool allowed;
 
 	if (record->hold == NULL)
 		return;
-	allowed = vmirror_port_minds_references(port_id);
-	vmirror_hold_allow(record->hold, allowed);
-	if (!allowed)
+	/* Where it may not be asked now, a queue's packets are copied until it may. */
+	if (asks && vmirror_port_may_ask(port_id))
+		record->hold_asked = !vmirror_port_queue_fast_free(port_id, record->queue);
+	allowed = record->hold_asked && !vmirror_port_hands_on(port_id);
+	vmirror_hold_allow(record->hold, allowed && !mirror->fast_free);
+	if (!allowed && asks)
 		snprintf(mirror->copied_port, sizeof(mirror->copied_port), "%s", record->port);
+}
+
+/*
+ * One port that returns mbufs unlooked at is enough: a packet that another's driver did not take may be
+ * sent to it next, and is held.
+ */
+void
+vmirror_mirror_look_at_ports(struct vmirror_mirror *mirror)
+{
+	if (mirror->spec.reference != 0)
+		mirror->fast_free = vmirror_port_any_fast_free(mirror->copied_port);
 }
 
 void
@@ -38,9 +53,10 @@ vmirror_mirror_tell_copied_port(struct vmirror_mirror *mirror)
 		return;
 	mirror->copied_told = true;
 	vmirror_shared_notify(VMIRROR_INFO,
-			      "mirror '%s': reference=%" PRIu32 ": port '%s' is configured not to "
-			      "look at references to packets (MBUF_FAST_FREE), or hands them on: "
-			      "what it sends is copied",
+			      "mirror '%s': reference=%" PRIu32
+			      ": port '%s' returns packets without "
+			      "a look at who has them (MBUF_FAST_FREE), or may, or hands them on: "
+			      "they are copied",
 			      mirror->spec.name, mirror->spec.reference, mirror->copied_port);
 }
 
@@ -65,6 +81,8 @@ vmirror_mirror_give_back(struct vmirror_mirror *mirror, bool wait)
 
 	if (mirror->spec.reference == 0 || vmirror_shared.eal_gone)
 		return;
+	if (wait && is_held(mirror))
+		vmirror_drain_hurry(&mirror->drain);
 	while (wait && is_held(mirror) && vmirror_now_ns() - begin < GIVE_BACK_NS)
 		nanosleep(&nap, NULL);
 	TAILQ_FOREACH (record, &mirror->records, next)

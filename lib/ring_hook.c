@@ -283,8 +283,10 @@ ring_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint1
 	enum vmirror_path_gate gate = __atomic_load_n(&h->path->gate, __ATOMIC_RELAXED);
 	uint64_t begin = 0;
 
+	if (h->guard != NULL)
+		begin = rte_rdtsc();
 	if (h->hold != NULL)
-		vmirror_hold_give_back(h->hold);
+		vmirror_hold_give_back(h->hold, n_pkts);
 	if (gate == VMIRROR_GATE_ENDED)
 		return;
 	show_cpu(h);
@@ -292,9 +294,10 @@ ring_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint1
 		if (vmirror_guard_skips(h->guard)) {
 			t.sampled_out = n_pkts;
 			vmirror_tally_add(h->tally, &t);
+			if (h->hold != NULL)
+				vmirror_guard_end(h->guard, begin);
 			return;
 		}
-		begin = rte_rdtsc();
 	}
 	if (h->is_tx)
 		t.repeats = vmirror_repeat_count(&h->repeat, pkts, n_pkts);

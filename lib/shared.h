@@ -10,7 +10,8 @@
  *                 everything else that is slow. Never taken in an ethdev event, but for the
  *                 sentinel's.
  *   hook lock     the published lists, the records of mirrors, the list of mirrors; a leaf, held
- *                 for as long as cores need to leave a list. ethdev's events take it, on the
+ *                 for as long as cores need to leave a list, and where a port goes whose packets
+ *                 are held (reference=), a drain to read them. ethdev's events take it, on the
  *                 host's threads, which may hold EAL's own locks.
  *
  * The list of mirrors and their records change under both; either is enough to read them.

@@ -220,7 +220,7 @@ static void
 print_counters(const char *name)
 {
 	struct vmirror_stats stats = {.size = sizeof(stats)};
-	char text[1024];
+	char text[2048];
 
 	if (vmirror_mirror_stats(name, &stats, NULL) != 0)
 		return;

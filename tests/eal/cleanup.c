@@ -102,7 +102,7 @@ live(unsigned int round)
 static void
 test_cleanup_under_traffic(void **state)
 {
-	unsigned int n = host_rounds(20, 100);
+	unsigned int n = host_rounds(10, 100);
 	unsigned int round;
 
 	for (round = 0; round < n; round++)
@@ -173,7 +173,7 @@ live_controlling(unsigned int round)
 static void
 test_cleanup_under_control(void **state)
 {
-	unsigned int n = host_rounds(20, 200);
+	unsigned int n = host_rounds(10, 200);
 	unsigned int round;
 
 	for (round = 0; round < n; round++)

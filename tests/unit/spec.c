@@ -235,6 +235,7 @@ static const struct {
 	{"port=0,queue=all,sink=net_null", "all queues: leave the key out"},
 	/* the rest */
 	{"port=0,dir=rx,reference=512,sink=net_null", "right would be dir=tx or rxtx"},
+	{"port=0,reference=512,snaplen=511,sink=net_null", "reference: snaplen=511 keeps less"},
 	{"port=0,mode=inline,reference=512,sink=net_null", "reference: there are no rings"},
 	{"port=0,reference=65536,sink=net_null", "reference"},
 	{"port=0,dir=both,sink=net_null", "dir: 'both' is unknown; known: rx, tx, rxtx"},
