@@ -146,7 +146,7 @@ live(unsigned int which)
 	if (peer_vdev != NULL)
 		peer = start_peer(peer_vdev);
 	print_message("%s\n", sink);
-	traffic_during(port, plug_unplug, 5, host_rounds(10, 1000), &sinks[which].leak);
+	traffic_during(port, plug_unplug, 10, host_rounds(10, 1000), &sinks[which].leak);
 	print_message("delivered %lu, rejected %lu, peers that died %u\n", delivered, rejected,
 		      restarts);
 	assert_true(delivered > 0);
