@@ -36,8 +36,7 @@
 
 struct tap_sink {
 	char iface[IFNAMSIZ];
-	int fd;           /* the PMD's, as long as the vdev is there; -1: unknown */
-	int fds[MAX_FDS]; /* all of the PMD's */
+	int fds[MAX_FDS]; /* the PMD's, as long as the vdev is there */
 	unsigned int n_fds;
 	uint64_t rejected; /* as of the last look */
 	uint64_t accepted; /* at the last look at which packets had been refused */
@@ -83,7 +82,6 @@ tap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *
 		return ret;
 	}
 	snprintf(tap->iface, sizeof(tap->iface), "%s", vmirror_spec_sink_arg(spec, "iface"));
-	tap->fd = -1;
 	sink->priv = tap;
 	return 0;
 }
@@ -174,8 +172,6 @@ tap_started(struct vmirror_sink *sink)
 		if (is_of(taps.of[i].fd, tap->iface) &&
 		    fcntl(taps.of[i].fd, F_SETFD, FD_CLOEXEC) == 0)
 			tap->fds[tap->n_fds++] = taps.of[i].fd;
-	/* By any of them the interface can be asked for wherever it is. */
-	tap->fd = tap->n_fds > 0 ? tap->fds[0] : -1;
 }
 
 static void
@@ -223,7 +219,8 @@ is_deleted(const struct tap_sink *tap)
 {
 	struct ifreq ifr = {0};
 
-	return tap->fd >= 0 && ioctl(tap->fd, TUNGETIFF, &ifr) != 0 && errno == EBADFD;
+	/* By any of the descriptors the interface can be asked for wherever it is. */
+	return tap->n_fds > 0 && ioctl(tap->fds[0], TUNGETIFF, &ifr) != 0 && errno == EBADFD;
 }
 
 static enum vmirror_sink_health

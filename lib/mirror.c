@@ -293,6 +293,8 @@ fail:
 static void
 give_back(struct vmirror_mirror *mirror)
 {
+	if (mirror->spec.reference == 0)
+		return;
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	vmirror_mirror_give_back(mirror, false);
 	pthread_mutex_unlock(&vmirror_shared.hooks);
