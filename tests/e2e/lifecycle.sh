@@ -9,7 +9,7 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/lib.sh"
 begin ip tcpdump capinfos
 
-rounds=$((soak ? 200 : 20))
+rounds=$((soak ? 100 : 10))
 mirrors=(--mirror "name=report,port=all,sink=[net_pcap_report,tx_pcap=report.pcap]"
 	--mirror "name=live,port=net_null0,dir=tx,filter=\"len > 10\",sink=[net_tap_live,iface=mon0]")
 

@@ -46,7 +46,7 @@ test_attach_detach(void **state)
 	host_mirror("name=a,port=net_ring_a,sink=[net_pcap,tx_pcap=/dev/null]");
 	host_mirror("name=b,port=net_ring_a,filter=udp src port 1025,snaplen=60,"
 		    "sink=[net_pcap,tx_pcap=/dev/null]");
-	traffic_during(port_id, attach_detach, 200, host_rounds(5000, 100000), NULL);
+	traffic_during(port_id, attach_detach, 200, host_rounds_all(5000, 100000), NULL);
 	stats = host_stats("a");
 	assert_true(stats.total.delivered > 0);
 	/* A thread that gets no turn for long leaves its rings full. */

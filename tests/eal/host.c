@@ -118,7 +118,7 @@ host_dir(void)
 }
 
 unsigned int
-host_rounds(unsigned int few, unsigned int many)
+host_rounds_all(unsigned int few, unsigned int many)
 {
 	if (getenv("VMIRROR_TEST_SOAK") != NULL)
 		return many;
@@ -126,6 +126,15 @@ host_rounds(unsigned int few, unsigned int many)
 	few = (few + 1) / 2; /* each takes ten times as long */
 #endif
 	return few;
+}
+
+unsigned int
+host_rounds(unsigned int few, unsigned int many)
+{
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	many = RTE_MAX(few, many / 10);
+#endif
+	return host_rounds_all(few, many);
 }
 
 uint16_t

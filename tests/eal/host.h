@@ -50,9 +50,16 @@ host_remove_dir(void);
 const char *
 host_dir(void);
 
-/** Times a test goes round: few here, many in a soak run (VMIRROR_TEST_SOAK=1). */
+/**
+ * Times a test goes round: few here, many in a soak run (VMIRROR_TEST_SOAK=1), a tenth of them under
+ * a sanitizer (but not fewer than few).
+ */
 unsigned int
 host_rounds(unsigned int few, unsigned int many);
+
+/** The same, as many under a sanitizer. */
+unsigned int
+host_rounds_all(unsigned int few, unsigned int many);
 
 /** Plug, configure and start a vdev with so many queues each way. @return its port number */
 uint16_t

@@ -41,6 +41,9 @@ static atomic_uint dead_runs;
 static unsigned int
 rounds(unsigned int few, unsigned int many)
 {
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	many /= 10;
+#endif
 	return getenv("VMIRROR_TEST_SOAK") != NULL ? many : few;
 }
 
