@@ -281,7 +281,8 @@ vmirror_mirror_read_ports(struct vmirror_mirror *mirror)
 		/* Somebody reset the port's counters, or it came back with new ones. */
 		if (stats.imissed < source->imissed_base)
 			source->imissed_base = 0;
-		source->imissed = stats.imissed - source->imissed_base;
+		__atomic_store_n(&source->imissed, stats.imissed - source->imissed_base,
+				 __ATOMIC_RELAXED);
 		account_tx(mirror, source, stats.opackets);
 	}
 	pthread_mutex_unlock(&vmirror_shared.hooks);
@@ -306,6 +307,25 @@ vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
 	}
 	while ((ring = vmirror_mirror_take_ring(mirror, VMIRROR_ANY_NODE)) != NULL)
 		vmirror_ring_destroy(ring);
+}
+
+/* Where the packets of a record come from, for a sink that wants to know. */
+static void
+init_source(struct vmirror_mirror *mirror, struct vmirror_record *record)
+{
+	struct vmirror_merge_ring *drained = &record->drained;
+	const struct vmirror_source *source;
+
+	drained->source = (struct vmirror_sink_source){
+		.port = record->port,
+		.queue = record->queue,
+		.is_tx = record->is_tx,
+		.index = mirror->n_rings++,
+	};
+	drained->counted = &record->tally;
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		if (strcmp(source->name, record->port) == 0)
+			drained->imissed = &source->imissed;
 }
 
 static void
@@ -333,6 +353,7 @@ init_hook(struct vmirror_mirror *mirror, struct vmirror_record *record, struct v
 			       guard, record->is_tx);
 	record->ring_hook.hold = record->hold;
 	record->drained.hold = record->hold;
+	init_source(mirror, record);
 	record->hook = &record->ring_hook.hook;
 	vmirror_merge_add(&mirror->drain.merge, &record->drained);
 }

@@ -65,6 +65,20 @@ append_rings(struct vmirror_text *t, struct vmirror_mirror *mirror)
 			mirror->spec.reference);
 }
 
+static void
+append_sink(struct vmirror_text *t, const struct vmirror_mirror *mirror)
+{
+	const struct vmirror_sink_plan *plan = &mirror->sink_plan;
+	const char *mode = vmirror_mirror_has_rings(mirror) ? "ring" : "inline";
+
+	if (plan->ops->takes != NULL)
+		vmirror_text_append(t, " -> %s, mode=%s, %.1f MB of blocks", plan->resource, mode,
+				    plan->bytes / 1e6);
+	else
+		vmirror_text_append(t, " -> %s (vdev %s), mode=%s, %.1f MB of DPDK memory",
+				    plan->resource, plan->vdev, mode, mirror->pool_bytes / 1e6);
+}
+
 void
 vmirror_mirror_describe(struct vmirror_mirror *mirror, char *buf, size_t size)
 {
@@ -89,10 +103,7 @@ vmirror_mirror_describe(struct vmirror_mirror *mirror, char *buf, size_t size)
 					    : " (not there yet)");
 	append_queues(&t, spec);
 	append_limits(&t, spec);
-	vmirror_text_append(&t, " -> %s (vdev %s), mode=%s, %.1f MB of DPDK memory",
-			    mirror->sink_plan.resource, mirror->sink_plan.vdev,
-			    vmirror_mirror_has_rings(mirror) ? "ring" : "inline",
-			    mirror->pool_bytes / 1e6);
+	append_sink(&t, mirror);
 	if (vmirror_mirror_has_rings(mirror))
 		append_rings(&t, mirror);
 }

@@ -12,19 +12,13 @@
 #include <string.h>
 #include <time.h>
 
+#include <rte_common.h>
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
-#include <rte_mbuf.h>
 
 #include "devargs/error.h"
 #include "lib/entry.h"
-
-/* Packets that the sink is offered at a time. */
-#define BATCH 32
-
-/* A refused packet is offered again so often, so long apart; then it is the sink's no. */
-#define PATIENCE 100u
-#define TRY_NS   UINT64_C(100000)
+#include "lib/offer.h"
+#include "lib/spool.h"
 
 /* While the sink takes nothing, what is younger than so many times the latency stays in the rings. */
 #define KEEP 10
@@ -32,62 +26,23 @@
 /* The shortest sleep that is worth one. */
 #define NAP_NS UINT64_C(50000)
 
+/* How long a sink that takes packets itself may take to get rid of them. */
+#define FLUSH_NS UINT64_C(3000000000)
+
 /* How often the drain looks which cores it is to keep off. */
 #define PLACE_NS UINT64_C(100000000)
 
-struct batch {
-	uint16_t n;
-	struct rte_mbuf *own[BATCH];
-	uint32_t kept[BATCH]; /* bytes that the sink keeps of each */
-	uint64_t ns[BATCH];   /* when each passed its hook, CLOCK_REALTIME */
-	struct vmirror_merge_ring *from[BATCH];
-};
-
-static bool
-too_long(const struct vmirror_path *path, const struct vmirror_entry *entry)
-{
-	if (vmirror_path_fits(path, entry->len))
-		return false;
-	return !vmirror_path_fits_tagged(path, entry->len) || !vmirror_unpack_is_vlan(entry);
-}
-
-/* --- feeding the sink */
-
-static void
-nap(uint64_t ns)
+void
+vmirror_drain_nap(uint64_t ns)
 {
 	const struct timespec ts = {.tv_nsec = (long)ns};
 
 	nanosleep(&ts, NULL);
 }
 
-/*
- * One that the sink's driver has no room for now it may have in a moment; one that it never takes
- * must not hold up the others for long. @return how many it takes of the rest, or 0
- */
-static uint16_t
-offer(struct vmirror_drain *drain, struct rte_mbuf **pkts, uint16_t n)
-{
-	const struct vmirror_path *path = drain->path;
-	uint16_t sent = rte_eth_tx_burst(path->sink_port, 0, pkts, n);
-	unsigned int tries;
-
-	for (tries = 0; sent == 0 && tries < drain->patience; tries++) {
-		enum vmirror_path_gate gate = __atomic_load_n(&path->gate, __ATOMIC_RELAXED);
-
-		if (gate == VMIRROR_GATE_SINK_LOST || gate == VMIRROR_GATE_SINK_FAILED)
-			return 0;
-		nap(TRY_NS);
-		sent = rte_eth_tx_burst(path->sink_port, 0, pkts, n);
-	}
-	if (sent > 0 && tries > 0)
-		drain->patience = PATIENCE; /* it was worth it */
-	return sent;
-}
-
-/* The sink took a packet of that time. One that is late may be older than the first. */
-static void
-note_time(struct vmirror_drain *drain, uint64_t ns)
+/* One that is late may be older than the first. */
+void
+vmirror_drain_note_time(struct vmirror_drain *drain, uint64_t ns)
 {
 	if (ns < drain->first_ns || drain->first_ns == 0)
 		__atomic_store_n(&drain->first_ns, ns, __ATOMIC_RELAXED);
@@ -95,55 +50,21 @@ note_time(struct vmirror_drain *drain, uint64_t ns)
 		__atomic_store_n(&drain->last_ns, ns, __ATOMIC_RELAXED);
 }
 
-/*
- * Hand over a batch, and count.
- * @return false: the sink wants nothing now, and what it did not take was given up
- */
-static bool
-deliver(struct vmirror_drain *drain, struct batch *batch)
+bool
+vmirror_drain_is_late(struct vmirror_drain *drain, const struct vmirror_entry *entry)
 {
-	struct vmirror_sink_progress more = {0};
-	bool accepted[BATCH];
-	unsigned int refusals = 0;
-	uint16_t at = 0, i;
+	bool late = entry->tsc < drain->last_tsc;
 
-	while (at < batch->n && refusals < 2) {
-		uint16_t sent = offer(drain, batch->own + at, batch->n - at);
+	drain->last_tsc = RTE_MAX(drain->last_tsc, entry->tsc);
+	return late;
+}
 
-		if (sent > 0 && refusals > 0)
-			drain->patience /= 2; /* it was that one */
-		refusals = sent == 0 ? refusals + 1 : 0;
-		for (i = at, at += sent; i < at; i++) {
-			accepted[i] = true;
-			note_time(drain, batch->ns[i]);
-			more.accepted_bytes += batch->kept[i];
-		}
-		if (sent == 0) {
-			rte_pktmbuf_free(batch->own[at]);
-			accepted[at++] = false;
-		}
-	}
-	if (refusals == 2)
-		drain->patience = 0;
-	else if (refusals == 0)
-		drain->patience = RTE_MIN(PATIENCE, 2 * drain->patience + 1);
-	for (; at < batch->n; at++) {
-		rte_pktmbuf_free(batch->own[at]);
-		accepted[at] = false;
-	}
-
-	vmirror_path_begin_feed(drain->path);
-	for (i = 0; i < batch->n; i++) {
-		const struct vmirror_tally one = {.accepted = accepted[i],
-						  .rejected = !accepted[i]};
-
-		vmirror_tally_add(&batch->from[i]->drained, &one);
-		more.accepted_pkts += accepted[i];
-		more.rejected_pkts += !accepted[i];
-	}
-	vmirror_path_end_feed(drain->path, &more);
-	batch->n = 0;
-	return refusals < 2;
+static bool
+too_long(const struct vmirror_path *path, const struct vmirror_entry *entry)
+{
+	if (vmirror_path_fits(path, entry->len))
+		return false;
+	return !vmirror_path_fits_tagged(path, entry->len) || !vmirror_unpack_is_vlan(entry);
 }
 
 static void
@@ -185,34 +106,12 @@ spend(struct vmirror_path *path)
 		vmirror_path_close_gate(path, VMIRROR_GATE_ENDED);
 }
 
-/* An mbuf for an entry, added to the batch. @return false: the sink holds all there are */
-static bool
-take(struct vmirror_drain *drain, struct vmirror_merge_ring *r, const struct vmirror_entry *entry,
-     struct batch *batch)
-{
-	struct rte_mbuf *own = vmirror_unpack_entry(&drain->unpack, entry);
-	struct vmirror_tally odd = {0};
-
-	if (own == NULL)
-		return false;
-	batch->own[batch->n] = own;
-	batch->kept[batch->n] = vmirror_path_fit(drain->path, own);
-	batch->ns[batch->n] = vmirror_clock_convert(&drain->clock, entry->tsc);
-	batch->from[batch->n] = r;
-	odd.truncated = entry->len == entry->wire_len && batch->kept[batch->n] < entry->wire_len;
-	odd.late = entry->tsc < drain->last_tsc;
-	drain->last_tsc = RTE_MAX(drain->last_tsc, entry->tsc);
-	vmirror_tally_add(&r->drained, &odd);
-	batch->n++;
-	return true;
-}
-
 /*
  * One entry, whatever becomes of it.
- * @return false: it stays, as the sink holds all mbufs
+ * @return false: it stays, as the sink holds all mbufs, or all blocks
  */
 static bool
-handle(struct vmirror_drain *drain, struct vmirror_merge_ring *r, struct batch *batch)
+handle(struct vmirror_drain *drain, struct vmirror_merge_ring *r, struct vmirror_batch *batch)
 {
 	const struct vmirror_entry *entry = vmirror_merge_peek(r);
 	struct vmirror_path *path = drain->path;
@@ -231,7 +130,8 @@ handle(struct vmirror_drain *drain, struct vmirror_merge_ring *r, struct batch *
 	} else if (too_long(path, entry)) {
 		reject(drain, r, true);
 		spend(path);
-	} else if (take(drain, r, entry, batch)) {
+	} else if (drain->spools ? vmirror_spool_put(drain, r, entry)
+				 : vmirror_batch_take(drain, r, entry, batch)) {
 		spend(path);
 	} else {
 		return false;
@@ -242,7 +142,7 @@ handle(struct vmirror_drain *drain, struct vmirror_merge_ring *r, struct batch *
 
 /* Fill a batch with what is oldest. @return false: there is no more before the horizon */
 static bool
-fill(struct vmirror_drain *drain, uint64_t horizon, struct batch *batch)
+fill(struct vmirror_drain *drain, uint64_t horizon, struct vmirror_batch *batch)
 {
 	struct vmirror_merge_ring *r;
 	const struct vmirror_entry *entry;
@@ -251,31 +151,17 @@ fill(struct vmirror_drain *drain, uint64_t horizon, struct batch *batch)
 
 	vmirror_clock_look(&drain->clock);
 	/* Also those that do not get into the batch count: control may be waiting. */
-	for (handled = 0; handled < BATCH;) {
+	for (handled = 0; handled < VMIRROR_BATCH;) {
 		r = vmirror_merge_oldest(&drain->merge, horizon, &until);
 		if (r == NULL)
 			return false;
-		while (handled < BATCH && (entry = vmirror_merge_peek(r)) != NULL &&
+		while (handled < VMIRROR_BATCH && (entry = vmirror_merge_peek(r)) != NULL &&
 		       entry->tsc <= until) {
 			if (!handle(drain, r, batch))
 				return batch->n > 0;
 			handled++;
 		}
 	}
-	return true;
-}
-
-/*
- * The sink holds all mbufs: it is given a moment.
- * @return false: it has had those
- */
-static bool
-wait_for_mbufs(struct vmirror_drain *drain)
-{
-	if (drain->patience == 0)
-		return false;
-	drain->patience--;
-	nap(TRY_NS);
 	return true;
 }
 
@@ -291,18 +177,21 @@ next(struct vmirror_drain *drain, uint64_t horizon, struct vmirror_merge_ring **
 
 /* Take out a batch, or an entry for which there is no mbuf. @return false: the sink is stuck */
 static bool
-step(struct vmirror_drain *drain, uint64_t horizon, struct batch *batch, bool *more)
+step(struct vmirror_drain *drain, uint64_t horizon, bool last, struct vmirror_batch *batch,
+     bool *more)
 {
 	struct vmirror_merge_ring *r;
 	const struct vmirror_entry *entry;
 
 	*more = fill(drain, horizon, batch);
 	if (batch->n > 0)
-		return deliver(drain, batch);
+		return vmirror_batch_offer(drain, batch);
 	if (*more || (entry = next(drain, horizon, &r)) == NULL)
 		return true;
 	*more = true;
-	if (wait_for_mbufs(drain))
+	if (drain->spools)
+		return vmirror_spool_wait(drain, last);
+	if (vmirror_batch_wait(drain))
 		return true;
 	reject(drain, r, false);
 	spend(drain->path);
@@ -310,27 +199,41 @@ step(struct vmirror_drain *drain, uint64_t horizon, struct batch *batch, bool *m
 	return false;
 }
 
+/* Pairs with vmirror_drain_sync(): the gate is looked at after this is seen. */
+static void
+enter(struct vmirror_drain *drain)
+{
+	__atomic_store_n(&drain->seq, drain->seq + 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void
+leave(struct vmirror_drain *drain)
+{
+	__atomic_store_n(&drain->seq, drain->seq + 1, __ATOMIC_RELEASE);
+}
+
 /*
  * All that is not after the horizon. While the sink is stuck, what is young enough stays in the
- * rings, unless it is the last time.
+ * rings, unless it is the last time; with one that takes packets itself, all that there is room for.
  */
 static void
 pass(struct vmirror_drain *drain, uint64_t horizon, bool last)
 {
-	struct batch batch = {.n = 0};
+	struct vmirror_batch batch = {.n = 0};
 	const struct vmirror_entry *entry;
 	struct vmirror_merge_ring *r;
 	bool goes, more = true;
 
 	while (more) {
-		/* Pairs with vmirror_drain_sync(): the gate is looked at after this is seen. */
-		__atomic_store_n(&drain->seq, drain->seq + 1, __ATOMIC_SEQ_CST);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		goes = step(drain, horizon, &batch, &more);
+		enter(drain);
+		goes = step(drain, horizon, last, &batch, &more);
 		vmirror_merge_release(&drain->merge);
-		__atomic_store_n(&drain->seq, drain->seq + 1, __ATOMIC_RELEASE);
+		leave(drain);
 		if (goes || last)
 			continue;
+		if (drain->spools)
+			return;
 		entry = next(drain, horizon, &r);
 		if (entry != NULL && rte_rdtsc() - entry->tsc < drain->keep_tsc)
 			return;
@@ -393,6 +296,36 @@ place(struct vmirror_drain *drain)
 		drain->used = use;
 }
 
+/* The rings are empty: so is to be what the sink has under way, if it goes on. */
+static void
+flush_sink(struct vmirror_drain *drain)
+{
+	uint64_t until = vmirror_now_ns() + FLUSH_NS;
+	bool done;
+
+	do {
+		enter(drain);
+		done = vmirror_spool_flush(drain);
+		leave(drain);
+	} while (!done && vmirror_now_ns() < until);
+}
+
+/* What a sink that takes packets itself needs after each look into the rings. */
+static void
+tend_sink(struct vmirror_drain *drain, bool flush, bool stop)
+{
+	if (!drain->spools)
+		return;
+	if (flush)
+		flush_sink(drain);
+	enter(drain);
+	if (stop)
+		vmirror_spool_finish(drain);
+	else
+		vmirror_spool_poll(drain);
+	leave(drain);
+}
+
 static vmirror_thread_ret_t
 drain_thread(void *arg)
 {
@@ -413,6 +346,7 @@ drain_thread(void *arg)
 
 		/* Whoever asks has stopped the cores: what they wrote is there. */
 		idle = work(drain, stop || hurried || asked != drain->emptied);
+		tend_sink(drain, asked != drain->emptied, stop);
 		if (asked != drain->emptied) {
 			pthread_mutex_lock(&drain->lock);
 			drain->emptied = asked;
@@ -431,7 +365,7 @@ drain_thread(void *arg)
 
 void
 vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint64_t latency_ns,
-		   int core, bool holds)
+		   int core, const struct vmirror_sink_ops *ops)
 {
 	*drain = (struct vmirror_drain){
 		.path = path,
@@ -439,10 +373,11 @@ vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint6
 		.core = core,
 		.hold_tsc = latency_ns / 4 * rte_get_tsc_hz() / 1000000000,
 		.keep_tsc = latency_ns * KEEP / 1000 * rte_get_tsc_hz() / 1000000,
-		.patience = PATIENCE,
+		.patience = VMIRROR_PATIENCE,
+		.spools = ops->takes != NULL,
 	};
 	vmirror_clock_join(&drain->clock);
-	vmirror_unpack_init(&drain->unpack, &path->pool, !holds);
+	vmirror_unpack_init(&drain->unpack, &path->pool, !ops->holds);
 	pthread_mutex_init(&drain->lock, NULL);
 	vmirror_cond_init(&drain->wake);
 	vmirror_cond_init(&drain->idle);
@@ -536,5 +471,5 @@ vmirror_drain_sync(struct vmirror_drain *drain)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	seq = __atomic_load_n(&drain->seq, __ATOMIC_SEQ_CST);
 	while ((seq & 1) != 0 && __atomic_load_n(&drain->seq, __ATOMIC_ACQUIRE) == seq)
-		nap(NAP_NS);
+		vmirror_drain_nap(NAP_NS);
 }

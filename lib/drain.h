@@ -6,9 +6,10 @@
  * mode=ring: the thread that takes packets out of a mirror's rings, in the order of their times, and
  * feeds the sink with them. One for each mirror, so that a slow sink holds up no other.
  *
- *     ring of queue 0 ─┐
- *     ring of queue 1 ─┼─▶ oldest first ─▶ mbufs of the mirror's mempool ─▶ rte_eth_tx_burst()
- *     ring of queue 2 ─┘
+ *     ring of queue 0 ─┐                ┌─▶ mbufs of the mirror's mempool ─▶ rte_eth_tx_burst()
+ *     ring of queue 1 ─┼─▶ oldest first ┤     offer.c
+ *     ring of queue 2 ─┘                └─▶ a sink that takes packets itself
+ *                                             spool.c
  *
  * A packet is held back until others that were earlier can no longer come, unless their core was
  * interrupted for that long: those are late, delivered all the same, and counted.
@@ -38,6 +39,7 @@ struct vmirror_drain {
 	struct vmirror_path *path;
 	struct vmirror_merge merge; /**< its rings */
 	uint64_t latency_ns;
+	bool spools; /**< the sink takes packets itself */
 	struct vmirror_unpack unpack;
 
 	vmirror_thread_t thread;
@@ -59,10 +61,12 @@ struct vmirror_drain {
 	uint64_t seq;       /**< odd while it may use the sink; control reads */
 	uint64_t looked_ns; /**< when it last looked what is there */
 	struct vmirror_clock_reader clock;
-	uint64_t last_tsc;     /**< of the newest packet delivered */
-	uint64_t hold_tsc;     /**< how long a packet is held back */
-	uint64_t keep_tsc;     /**< how long one waits for a sink that is stuck */
-	unsigned int patience; /**< how often a refused packet is offered again */
+	uint64_t last_tsc;      /**< of the newest packet delivered */
+	uint64_t hold_tsc;      /**< how long a packet is held back */
+	uint64_t keep_tsc;      /**< how long one waits for a sink that is stuck */
+	unsigned int patience;  /**< how often a refused packet is offered again */
+	uint64_t busy_since_ns; /**< a sink that takes packets itself; 0: it is not */
+	bool gave_up;           /**< it was waited for, and nothing may stay in the rings */
 
 	/* CLOCK_REALTIME of packets that the sink took, 0: none. The drain writes, control reads. */
 	uint64_t first_ns; /**< of the oldest */
@@ -74,11 +78,11 @@ struct vmirror_drain {
  *
  * @param latency_ns  within which a packet is to be with the sink
  * @param core        that the thread is to run on; -1: where it keeps off the forwarding cores
- * @param holds       the sink's driver may use an mbuf after rte_eth_tx_burst() has returned
+ * @param ops         the sink's driver's
  */
 void
 vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint64_t latency_ns,
-		   int core, bool holds);
+		   int core, const struct vmirror_sink_ops *ops);
 
 /** The thread was stopped. Takes one that is all zeroes. */
 void
@@ -99,6 +103,18 @@ vmirror_drain_flush(struct vmirror_drain *drain);
 /** Hold nothing back of what is in the rings now. Any thread; does not wait. */
 void
 vmirror_drain_hurry(struct vmirror_drain *drain);
+
+/** For those who feed the sink on the drain's thread: offer.c, spool.c. */
+void
+vmirror_drain_nap(uint64_t ns);
+
+/** The sink took a packet of that time. */
+void
+vmirror_drain_note_time(struct vmirror_drain *drain, uint64_t ns);
+
+/** Whether one that is taken now was earlier than one before it. */
+bool
+vmirror_drain_is_late(struct vmirror_drain *drain, const struct vmirror_entry *entry);
 
 /** Wait until the thread is not feeding the sink, or sees that the gate was closed. */
 void

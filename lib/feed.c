@@ -15,7 +15,9 @@
 
 #include "devargs/error.h"
 #include "lib/mirror.h"
+#include "lib/port.h"
 #include "lib/shared.h"
+#include "lib/spool.h"
 #include "lib/thread.h"
 
 /* How often a successor of a sink is tried at the most. */
@@ -49,31 +51,72 @@ static uint32_t
 max_frame(const struct vmirror_mirror *mirror, const struct vmirror_sink *sink)
 {
 	const struct vmirror_sink_limits *limits = &sink->limits;
-	uint32_t room = rte_pktmbuf_data_room_size(mirror->path.pool) - RTE_PKTMBUF_HEADROOM;
+	uint32_t room;
 
-	if (!sink->ops->linear ||
-	    (limits->max_frame != 0 && limits->max_frame + limits->vlan_room <= room))
+	if (!sink->ops->linear)
+		return limits->max_frame;
+	room = rte_pktmbuf_data_room_size(mirror->path.pool) - RTE_PKTMBUF_HEADROOM;
+	if (limits->max_frame != 0 && limits->max_frame + limits->vlan_room <= room)
 		return limits->max_frame;
 	return room - limits->vlan_room;
+}
+
+/* What a file says of a port. */
+static void
+describe_port(const struct vmirror_source *source, struct vmirror_sink_port *port)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_link link;
+	uint16_t port_id;
+
+	*port = (struct vmirror_sink_port){.name = source->name};
+	if (!vmirror_port_present(source->name, &port_id) || !vmirror_port_may_ask(port_id))
+		return;
+	if (rte_eth_dev_info_get(port_id, &info) == 0)
+		snprintf(port->description, sizeof(port->description), "DPDK port %u, %s", port_id,
+			 info.driver_name);
+	if (rte_eth_link_get_nowait(port_id, &link) == 0 &&
+	    link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
+		port->speed_bps = (uint64_t)link.link_speed * 1000000;
+}
+
+static unsigned int
+describe_ports(const struct vmirror_mirror *mirror, struct vmirror_sink_port ports[])
+{
+	const struct vmirror_source *source;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		if (n < RTE_MAX_ETHPORTS)
+			describe_port(source, &ports[n++]);
+	return n;
 }
 
 /* Make the sink and show it to the path, which no core is using. */
 int
 vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
+	struct vmirror_sink_port ports[RTE_MAX_ETHPORTS];
 	struct vmirror_sink_needs needs = {
 		.mtu = vmirror_mirror_source_mtu(mirror),
 		.pool = mirror->path.pool,
-		.data_room = rte_pktmbuf_data_room_size(mirror->path.pool),
 		.socket = SOCKET_ID_ANY,
+		.mirror = &mirror->spec,
+		.ports = ports,
+		.owner = {vmirror_spool_settled, vmirror_spool_count_port, &mirror->drain},
 	};
 	struct vmirror_record *record;
 	struct vmirror_sink *sink;
 	int ret;
 
+	if (needs.pool != NULL)
+		needs.data_room = rte_pktmbuf_data_room_size(needs.pool);
+	else
+		needs.n_ports = describe_ports(mirror, ports);
 	ret = vmirror_sink_create(&sink, &mirror->spec.sink, &mirror->sink_plan, &needs, err);
 	if (ret != 0)
 		return ret;
+	mirror->path.sink = sink;
 	mirror->path.sink_port = sink->port_id;
 	mirror->path.limits = sink->limits;
 	mirror->path.limits.max_frame = max_frame(mirror, sink);
@@ -101,6 +144,7 @@ vmirror_mirror_unplug_sink(struct vmirror_mirror *mirror, enum vmirror_sink_end 
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	sink = mirror->sink;
 	mirror->sink = NULL;
+	mirror->path.sink = NULL;
 	/* What it held is sent by nobody any more, whoever attaches. */
 	TAILQ_FOREACH (record, &mirror->records, next)
 		record->unsent_now = 0;
@@ -161,7 +205,8 @@ look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE
 			 mirror->sink_plan.resource);
 	}
 	mirror->too_long = fed.too_long_pkts;
-	if (health != VMIRROR_SINK_FAILED)
+	/* One that takes packets itself tells of each what became of it. */
+	if (health != VMIRROR_SINK_FAILED || sink->ops->takes != NULL)
 		TAILQ_FOREACH (record, &mirror->records, next)
 			record->well = record->well_candidate;
 	return health;
@@ -363,7 +408,7 @@ vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirro
 	uint64_t doubtful = record->unsent;
 	uint64_t share;
 
-	if (mirror->state == VMIRROR_FAILED)
+	if (mirror->state == VMIRROR_FAILED && mirror->sink_plan.ops->takes == NULL)
 		doubtful += tally.accepted - RTE_MIN(record->well, tally.accepted);
 	doubtful = RTE_MIN(doubtful, tally.accepted);
 	share = RTE_MIN(*held, tally.accepted - doubtful);

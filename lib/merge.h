@@ -13,6 +13,7 @@
 #include "lib/entry.h"
 #include "lib/hold.h"
 #include "lib/ring.h"
+#include "lib/sink.h"
 #include "lib/tally.h"
 
 /** A ring, and what became of what was in it. Made before its hook runs, never taken off the list. */
@@ -20,6 +21,9 @@ struct vmirror_merge_ring {
 	struct vmirror_merge_ring *next;
 	struct vmirror_ring *ring;
 	struct vmirror_hold *hold; /**< NULL: every packet is copied */
+	struct vmirror_sink_source source;
+	const struct vmirror_tally *counted; /**< by the core */
+	const uint64_t *imissed;             /**< by the port, as control saw it last; atomic */
 
 	/* The drain's. */
 	struct vmirror_tally drained; /**< accepted, rejected, late, truncated */

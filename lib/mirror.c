@@ -114,9 +114,10 @@ data_room(const struct vmirror_mirror *mirror)
 static uint64_t
 pool_bytes(const struct vmirror_mirror *mirror)
 {
-	uint32_t n = n_mbufs(mirror) + mirror->sink_plan.ops->rx_mbufs;
-
-	return vmirror_pool_bytes(n, data_room(mirror));
+	if (mirror->sink_plan.ops->takes != NULL)
+		return 0;
+	return vmirror_pool_bytes(n_mbufs(mirror) + mirror->sink_plan.ops->rx_mbufs,
+				  data_room(mirror));
 }
 
 static int
@@ -124,6 +125,8 @@ create_pool(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
 	struct rte_malloc_socket_stats heap = {0};
 
+	if (mirror->sink_plan.ops->takes != NULL)
+		return 0;
 	/* Used under the path's lock alone, unless the sink's driver hands mbufs on. */
 	mirror->path.pool = vmirror_pool_create(n_mbufs(mirror), data_room(mirror), SOCKET_ID_ANY,
 						mirror->sink_plan.ops->holds ? VMIRROR_POOL_SHARED
@@ -157,10 +160,30 @@ init_path(struct vmirror_mirror *mirror)
 		&mirror->drain, path,
 		(mirror->spec.latency_ms != 0 ? mirror->spec.latency_ms : DEFAULT_LATENCY_MS) *
 			UINT64_C(1000000),
-		mirror->spec.has_core ? (int)mirror->spec.core : -1, mirror->sink_plan.ops->holds);
+		mirror->spec.has_core ? (int)mirror->spec.core : -1, mirror->sink_plan.ops);
 	mirror->clock.before = mirror->clock.told = vmirror_clock_jumps();
 	mirror->clock.ahead_ns = mirror->clock.before.ahead_ns;
 	return -pthread_spin_init(&path->lock, PTHREAD_PROCESS_PRIVATE);
+}
+
+/* Keys that have no meaning for a sink which takes packets itself, on a thread that feeds it. */
+static int
+check_takes(const struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	const struct vmirror_spec *spec = &mirror->spec;
+
+	if (mirror->sink_plan.ops->takes == NULL)
+		return 0;
+	if (!vmirror_mirror_has_rings(mirror))
+		return vmirror_error_set(err, -EINVAL,
+					 "mode=inline: sink %s has no vdev that a forwarding core "
+					 "could feed; leave mode= out, it is ring then",
+					 mirror->sink_plan.driver);
+	if (spec->mbufs != 0)
+		return vmirror_error_set(err, -EINVAL,
+					 "mbufs=%" PRIu32 ": sink %s uses none; leave it out",
+					 spec->mbufs, mirror->sink_plan.driver);
+	return 0;
 }
 
 /* All that can be found wrong before anything is made outside the process. */
@@ -173,6 +196,8 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	ret = vmirror_mirror_find_sources(mirror, err);
 	if (ret == 0)
 		ret = vmirror_sink_check(&spec->sink, spec->name, &mirror->sink_plan, err);
+	if (ret == 0)
+		ret = check_takes(mirror, err);
 	if (ret == 0)
 		ret = check_resources(mirror, err);
 	if (ret == 0 && spec->filter != NULL)

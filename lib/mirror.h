@@ -115,6 +115,7 @@ struct vmirror_mirror {
 	bool guard_told;               /**< that packets are left out */
 	struct vmirror_mirror_clock clock;
 	struct vmirror_drain drain;       /**< mode=ring */
+	unsigned int n_rings;             /**< that queues have */
 	struct vmirror_ring *spare_rings; /**< that wait for their queues; control lock */
 	unsigned int rings_missing;       /**< as of the last try to hook */
 	unsigned int rings_wanted;        /**< of these, those of the next node */

@@ -37,6 +37,7 @@ struct vmirror_path {
 	uint32_t snaplen; /**< UINT32_MAX: all */
 	bool copy;        /**< the sink is given copies, not clones */
 
+	struct vmirror_sink *sink; /**< NULL while there is none */
 	uint16_t sink_port;
 	struct vmirror_sink_limits limits;
 

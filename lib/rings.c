@@ -48,7 +48,8 @@ count_rings(struct vmirror_mirror *mirror)
 uint64_t
 vmirror_mirror_bytes(struct vmirror_mirror *mirror)
 {
-	return mirror->pool_bytes + count_rings(mirror) * vmirror_mirror_ring_bytes(mirror);
+	return mirror->pool_bytes + mirror->sink_plan.bytes +
+	       count_rings(mirror) * vmirror_mirror_ring_bytes(mirror);
 }
 
 /* What all mirrors have, and those before this one would have that are being checked with it. */
@@ -82,17 +83,20 @@ vmirror_mirror_check_memory(struct vmirror_mirror *mirror, unsigned int n_rings,
 {
 	uint64_t rings = n_rings * vmirror_mirror_ring_bytes(mirror);
 	uint64_t pool = mirror->path.pool == NULL ? mirror->pool_bytes : 0;
+	uint64_t blocks = mirror->sink == NULL ? mirror->sink_plan.bytes : 0;
 	uint64_t taken = bytes_of_all();
 	uint64_t left;
 
-	if (rings + pool > vmirror_shared.max_memory - RTE_MIN(taken, vmirror_shared.max_memory))
+	if (rings + pool + blocks >
+	    vmirror_shared.max_memory - RTE_MIN(taken, vmirror_shared.max_memory))
 		return vmirror_error_set(
 			err, -ENOMEM,
-			"memory: %u rings of %.1f MB and %.1f MB of mbufs are more "
+			"memory: %u rings of %.1f MB and %.1f MB of %s are more "
 			"than is left of max_memory, %.1f MB, of which mirrors have "
 			"%.1f MB; use a smaller ring_bytes= or mbufs=, or raise it",
-			n_rings, vmirror_mirror_ring_bytes(mirror) / 1e6, pool / 1e6,
-			vmirror_shared.max_memory / 1e6, taken / 1e6);
+			n_rings, vmirror_mirror_ring_bytes(mirror) / 1e6, (pool + blocks) / 1e6,
+			blocks > 0 ? "blocks" : "mbufs", vmirror_shared.max_memory / 1e6,
+			taken / 1e6);
 	if (rings == 0)
 		return 0;
 	left = vmirror_memory_available();

@@ -229,7 +229,7 @@ vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror,
 	if (len >= (int)sizeof(plan->vdev))
 		return vmirror_error_set(err, -EINVAL, "sink: vdev name '%s' is longer than %zu",
 					 spec->vdev, sizeof(plan->vdev) - 1);
-	if (rte_eth_dev_get_port_by_name(plan->vdev, &port_id) == 0)
+	if (plan->ops->takes == NULL && rte_eth_dev_get_port_by_name(plan->vdev, &port_id) == 0)
 		return vmirror_error_set(
 			err, -EEXIST,
 			"sink: vdev '%s' exists already, as port %u; give the sink "
@@ -372,11 +372,18 @@ vmirror_sink_create(struct vmirror_sink **sink, const struct vmirror_spec_sink *
 	if (s == NULL)
 		return vmirror_error_set(err, -ENOMEM, "sink: out of memory");
 	s->ops = plan->ops;
+	s->needs = needs;
+	s->port_id = RTE_MAX_ETHPORTS;
 	memcpy(s->vdev, plan->vdev, sizeof(s->vdev));
 
 	ret = s->ops->open(s, spec, devargs, sizeof(devargs), err);
+	s->needs = NULL;
 	if (ret != 0)
 		goto free_sink;
+	if (s->ops->takes != NULL) {
+		*sink = s;
+		return 0;
+	}
 	ret = plug(s, devargs, err);
 	if (ret != 0)
 		goto close;
@@ -406,7 +413,7 @@ vmirror_sink_stop(struct vmirror_sink *sink)
 	struct vmirror_sigpipe sigpipe;
 
 	/* The host may have removed it just now, and plugged a port of its own in its place. */
-	if (!vmirror_vdev_is_own(sink->port_id))
+	if (sink->ops->takes != NULL || !vmirror_vdev_is_own(sink->port_id))
 		return;
 	vmirror_sigpipe_block(&sigpipe);
 	rte_eth_dev_stop(sink->port_id);
@@ -418,7 +425,7 @@ vmirror_sink_destroy(struct vmirror_sink *sink, enum vmirror_sink_end end, bool 
 {
 	if (sink == NULL)
 		return;
-	if (!vdev_gone) {
+	if (!vdev_gone && sink->ops->takes == NULL) {
 		reclaim(sink);
 		vmirror_vdev_unplug(sink->vdev);
 	}

@@ -4,8 +4,8 @@
 
 /*
  * Sinks: where a mirror's packets go. A sink is a vdev port that this library plugs, owns and
- * feeds. What differs from driver to driver is a table of operations, one file in drivers/ each
- * and a line in drivers/table.c.
+ * feeds, or takes packets itself. What differs from driver to driver is a table of operations, one
+ * file in drivers/ each and a line in drivers/table.c.
  *
  * The life of a sink, and what runs after each failure:
  *
@@ -22,6 +22,9 @@
  *     reclaim  mbufs that would be lost with the vdev
  *       vdev unplugged
  *     close    ABORT or DONE
+ *
+ * One that takes packets itself (vmirror_sink_takes) has no vdev, and of the above only check, open,
+ * health, forked and close. The drain's thread feeds it; finish comes in the place of drain.
  *
  * A sink whose far end has gone and may come back (an interface, a vhost peer) is LOST: it is fed
  * no more, is ended as above, and when check succeeds again a new one begins in its place.
@@ -69,12 +72,84 @@ struct vmirror_sink_progress {
 	uint64_t too_long_pkts;
 };
 
+/** Where packets come from: a queue of a port, in one direction. It lives as long as the mirror. */
+struct vmirror_sink_source {
+	const char *port; /**< device name */
+	uint16_t queue;
+	bool is_tx;
+	unsigned int index; /**< among those of the mirror, from 0 on */
+};
+
+struct vmirror_sink_packet {
+	const struct vmirror_sink_source *source;
+	uint64_t ns; /**< CLOCK_REALTIME */
+	const uint8_t *bytes;
+	uint32_t len;
+	uint32_t wire_len; /**< bytes that it had */
+	uint32_t hash;     /**< RSS, where there is one */
+	bool has_hash;
+};
+
+/** What became of a port's packets. */
+struct vmirror_sink_port_stats {
+	uint64_t seen;
+	uint64_t left_out; /**< by filter and limits */
+	uint64_t no_room;
+	uint64_t rejected;
+	uint64_t write_error;
+	uint64_t written;
+	uint64_t imissed; /**< by the port itself: no hook ever saw them */
+};
+
+/** A port whose packets a sink will get; there may be others later. */
+struct vmirror_sink_port {
+	const char *name;
+	char description[128];
+	uint64_t speed_bps; /**< 0: unknown */
+};
+
+/** To whom a sink that takes packets itself tells what became of them, on the thread that feeds it. */
+struct vmirror_sink_owner {
+	void (*settled)(void *arg, unsigned int source, uint64_t pkts, bool written);
+	void (*count_port)(void *arg, const char *port, struct vmirror_sink_port_stats *stats);
+	void *arg;
+};
+
+enum vmirror_sink_answer {
+	VMIRROR_SINK_TAKEN, /**< is settled later */
+	VMIRROR_SINK_BUSY,  /**< later */
+	VMIRROR_SINK_LOSES, /**< this one, and is not going to settle it */
+};
+
+struct vmirror_sink;
+
+/** A sink that takes packets itself. All on the thread that feeds it. */
+struct vmirror_sink_takes {
+	/** The bytes are the caller's and stay no longer than the call. */
+	enum vmirror_sink_answer (*put)(struct vmirror_sink *sink,
+					const struct vmirror_sink_packet *pkt);
+	/** Look after what is under way: at least every half latency. */
+	void (*poll)(struct vmirror_sink *sink);
+	/** It is busy: wait until it may not be any more, for so long at the most. */
+	void (*wait)(struct vmirror_sink *sink, uint64_t ns);
+	/** Have all settled, within 10 ms or so. @return false: not yet */
+	bool (*flush)(struct vmirror_sink *sink);
+	/** No packet comes any more: settle all and complete the output. */
+	void (*finish)(struct vmirror_sink *sink);
+};
+
 /** What a sink must be ready for. */
 struct vmirror_sink_needs {
 	uint16_t mtu;             /**< largest of the sources' */
 	struct rte_mempool *pool; /**< the mirror's */
 	uint16_t data_room;       /**< bytes of its mbufs, headroom included */
 	int socket;               /**< NUMA node of memory */
+
+	/* Of one that takes packets itself. */
+	const struct vmirror_spec *mirror; /**< the whole of it */
+	const struct vmirror_sink_port *ports;
+	unsigned int n_ports;
+	struct vmirror_sink_owner owner;
 };
 
 enum vmirror_sink_health {
@@ -90,7 +165,6 @@ enum vmirror_sink_end {
 	VMIRROR_SINK_DONE,
 };
 
-struct vmirror_sink;
 struct vmirror_sink_plan;
 
 /** A key that the PMD knows and that a sink must not have. */
@@ -121,11 +195,14 @@ struct vmirror_sink_ops {
 	bool holds;  /**< it keeps mbufs after tx_burst has returned: it is given copies */
 	bool linear; /**< it reads the first segment alone: it is given packets of one segment */
 
+	/** Takes packets itself, and has no vdev. NULL: it has one */
+	const struct vmirror_sink_takes *takes;
+
 	/** Fills in the plan's resource. @return 0, or -errno with err set */
 	int (*check)(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 		     struct vmirror_error *err);
 
-	/** Sets sink->priv and limits; writes the vdev's devargs. */
+	/** Sets sink->priv and limits; writes the vdev's devargs, if there is to be one. */
 	int (*open)(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *devargs,
 		    size_t size, struct vmirror_error *err);
 
@@ -163,10 +240,11 @@ struct vmirror_sink_ops {
 
 struct vmirror_sink {
 	const struct vmirror_sink_ops *ops;
+	const struct vmirror_sink_needs *needs; /**< while it is being opened */
 	struct vmirror_sink_limits limits;
 	char vdev[64];
-	uint16_t port_id;
-	uint16_t n_txd; /**< tx descriptors, where open asks for another number than usual */
+	uint16_t port_id; /**< of the vdev; RTE_MAX_ETHPORTS: there is none */
+	uint16_t n_txd;   /**< tx descriptors, where open asks for another number than usual */
 	struct rte_mempool *rx_pool; /**< of rx_mbufs */
 	void *priv;                  /**< the driver's */
 };
@@ -184,6 +262,7 @@ struct vmirror_sink_plan {
 	char vdev[64];
 	char resource[VMIRROR_SINK_RESOURCE_SIZE];
 	bool shareable;           /**< other sinks may use the resource as well */
+	uint64_t bytes;           /**< of the system's memory, that one which takes packets has */
 	unsigned int ifindex;     /**< interface that it sends on and did not make; 0: none */
 	unsigned int far_ifindex; /**< where what is sent there comes in, or goes out; 0: unknown */
 };

@@ -33,6 +33,7 @@ vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst
 	add(&tally->lro, burst->lro);
 	add(&tally->accepted, burst->accepted);
 	add(&tally->rejected, burst->rejected);
+	add(&tally->write_error, burst->write_error);
 	add(&tally->late, burst->late);
 }
 
@@ -40,6 +41,7 @@ void
 vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 {
 	out->late = __atomic_load_n(&tally->late, __ATOMIC_ACQUIRE);
+	out->write_error = __atomic_load_n(&tally->write_error, __ATOMIC_ACQUIRE);
 	out->rejected = __atomic_load_n(&tally->rejected, __ATOMIC_ACQUIRE);
 	out->accepted = __atomic_load_n(&tally->accepted, __ATOMIC_ACQUIRE);
 	out->lro = __atomic_load_n(&tally->lro, __ATOMIC_ACQUIRE);
@@ -88,8 +90,10 @@ vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful, uin
 		.no_room = tally->no_room,
 		.delivered = tally->accepted - doubtful - held,
 		.sink_rejected = tally->rejected,
+		.write_error = tally->write_error,
 		.unknown = doubtful,
-		.in_flight = tally->captured - tally->accepted - tally->rejected + held,
+		.in_flight = tally->captured - tally->accepted - tally->rejected -
+			     tally->write_error + held,
 		.truncated = tally->truncated,
 		.captured_bytes = tally->bytes,
 		.tso_pending = tally->tso,

@@ -29,6 +29,7 @@ struct vmirror_tally {
 	uint64_t lro;
 	uint64_t accepted;
 	uint64_t rejected;
+	uint64_t write_error;
 	uint64_t late;
 };
 

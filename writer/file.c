@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Files as the writer wants them. Knows nothing of what is in them. */
+
+#include "writer/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "devargs/error.h"
+
+/* Reserved at a time, unless that were more than an eighth of what is free. */
+#define RESERVE_STEP (UINT64_C(256) << 20)
+#define RESERVE_PART 8
+
+static int
+refuse(const char *path, int error, const char *what, struct vmirror_error *err)
+{
+	return vmirror_error_set(err, error, "path=%s %s", path, what);
+}
+
+static int
+fail(const char *path, struct vmirror_error *err)
+{
+	int error = -errno;
+
+	if (error == -ELOOP)
+		return refuse(path, error, "is a symbolic link; name the file itself", err);
+	return vmirror_error_set(err, error, "path=%s: %s", path, strerror(-error));
+}
+
+static int
+no_reader(const char *path, struct vmirror_error *err)
+{
+	return refuse(path, -ENXIO,
+		      "is a fifo that nobody reads; start its reader first, as in "
+		      "'tcpdump -r FIFO'",
+		      err);
+}
+
+static int
+exists(const char *path, struct vmirror_error *err)
+{
+	return refuse(path, -EEXIST, "exists already; name another file, or say overwrite=1", err);
+}
+
+static int
+check_directory(const char *path, struct vmirror_error *err)
+{
+	char copy[PATH_MAX];
+	struct stat st;
+	const char *dir;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	dir = dirname(copy);
+	if (stat(dir, &st) != 0)
+		return vmirror_error_set(err, -errno, "path=%s: directory '%s': %s", path, dir,
+					 strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return vmirror_error_set(err, -ENOTDIR, "path=%s: '%s' is not a directory", path,
+					 dir);
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) != 0)
+		return vmirror_error_set(err, -errno, "path=%s: directory '%s' is not writable: %s",
+					 path, dir, strerror(errno));
+	return 0;
+}
+
+int
+vmirror_file_check(const char *path, bool overwrite, struct vmirror_error *err)
+{
+	struct stat st;
+
+	if (strlen(path) >= PATH_MAX || *path == '\0' || path[strlen(path) - 1] == '/')
+		return vmirror_error_set(err, -EINVAL, "path=%.80s is no file name", path);
+	if (lstat(path, &st) != 0)
+		return check_directory(path, err);
+	if (S_ISLNK(st.st_mode))
+		return refuse(path, -ELOOP, "is a symbolic link; name the file itself", err);
+	if (S_ISREG(st.st_mode) && !overwrite)
+		return exists(path, err);
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return refuse(path, -EINVAL, "is neither a file nor a fifo", err);
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0)
+		return vmirror_error_set(err, -errno, "path=%s is not writable: %s", path,
+					 strerror(errno));
+	return 0;
+}
+
+/* @return 0, or -errno with err set; fd is the caller's to close */
+static int
+examine(struct vmirror_file *file, bool overwrite, struct vmirror_error *err)
+{
+	struct stat st;
+
+	if (fstat(file->out.fd, &st) != 0)
+		return fail(file->path, err);
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	file->fifo = S_ISFIFO(st.st_mode);
+	file->out.is_pipe = file->fifo;
+	file->regular = S_ISREG(st.st_mode);
+	if (!file->regular)
+		return file->fifo || S_ISCHR(st.st_mode)
+			       ? 0
+			       : refuse(file->path, -EINVAL, "is neither a file nor a fifo", err);
+	if (!file->created && !overwrite)
+		return exists(file->path, err);
+	/* Also against another process: two writers would ruin the file for both. */
+	if (flock(file->out.fd, LOCK_EX | LOCK_NB) != 0)
+		return refuse(file->path, -EBUSY, "is being written by another capture", err);
+	if (!file->created && ftruncate(file->out.fd, 0) != 0)
+		return fail(file->path, err);
+	return 0;
+}
+
+/*
+ * To open a fifo without waiting is one thing, to write to a file another. Some file systems tell only
+ * at the first write that they do none past the page cache.
+ */
+static void
+set_flags(struct vmirror_file *file, bool direct)
+{
+	int flags = fcntl(file->out.fd, F_GETFL) & ~O_NONBLOCK;
+
+	file->direct = direct && fcntl(file->out.fd, F_SETFL, flags | O_DIRECT) == 0;
+	if (!file->direct)
+		fcntl(file->out.fd, F_SETFL, flags);
+}
+
+int
+vmirror_file_open(struct vmirror_file *file, const char *path, const struct vmirror_file_opts *opts,
+		  struct vmirror_error *err)
+{
+	const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int ret;
+
+	*file = (struct vmirror_file){.step = RESERVE_STEP};
+	snprintf(file->path, sizeof(file->path), "%s", path);
+	file->out.fd = open(path, flags | O_RDWR | O_CREAT | O_EXCL, 0600);
+	file->created = file->out.fd >= 0;
+	/* Write only: whoever also reads a fifo does not see its reader go. */
+	if (file->out.fd < 0 && errno == EEXIST)
+		file->out.fd = open(path, flags | O_WRONLY);
+	if (file->out.fd < 0)
+		return errno == ENXIO ? no_reader(path, err) : fail(path, err);
+	ret = examine(file, opts->overwrite, err);
+	if (ret != 0) {
+		vmirror_file_discard(file);
+		return ret;
+	}
+	if (file->regular)
+		set_flags(file, opts->direct);
+	return 0;
+}
+
+int
+vmirror_file_adopt(struct vmirror_file *file, int fd, const char *name, struct vmirror_error *err)
+{
+	struct stat st;
+
+	*file = (struct vmirror_file){.out.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+	snprintf(file->path, sizeof(file->path), "%s", name);
+	if (file->out.fd < 0 || fstat(file->out.fd, &st) != 0)
+		return vmirror_error_set(err, -errno, "%s: descriptor %d: %s", name, fd,
+					 strerror(errno));
+	file->out.is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+	if ((fcntl(file->out.fd, F_GETFL) & O_ACCMODE) != O_RDONLY && !isatty(file->out.fd))
+		return 0;
+	vmirror_error_set(err, -EINVAL,
+			  isatty(file->out.fd) ? "%s is a terminal, which no capture is written "
+						 "to; write to a pipe or a file"
+					       : "%s is open for reading only",
+			  name);
+	close(file->out.fd);
+	return -EINVAL;
+}
+
+/*
+ * Space is reserved behind the end that readers see, so that a file whose writer is killed ends with
+ * its last block and not with zeroes.
+ */
+void
+vmirror_file_reserve(struct vmirror_file *file, uint64_t bytes)
+{
+	uint64_t from = file->reserved;
+	struct statvfs fs;
+
+	if (!file->regular || file->step == 0 || file->end + bytes <= from)
+		return;
+	if (fstatvfs(file->out.fd, &fs) != 0 ||
+	    (uint64_t)fs.f_bavail * fs.f_frsize / RESERVE_PART < file->step ||
+	    fallocate(file->out.fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)file->step) != 0)
+		file->step = 0;
+	else
+		file->reserved = from + file->step;
+}
+
+bool
+vmirror_file_undirect(struct vmirror_file *file)
+{
+	int flags = fcntl(file->out.fd, F_GETFL);
+
+	if (!file->direct || flags < 0)
+		return false;
+	file->direct = false;
+	return fcntl(file->out.fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
+void
+vmirror_file_close(struct vmirror_file *file)
+{
+	/* Where that fails it is longer than it need be, or has a torn end. */
+	if (file->regular && ftruncate(file->out.fd, (off_t)file->end) != 0)
+		errno = 0;
+	close(file->out.fd);
+}
+
+void
+vmirror_file_remove(const char *path, dev_t dev, ino_t ino)
+{
+	struct stat st;
+
+	/* The path may lead elsewhere by now. */
+	if (lstat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino)
+		unlink(path);
+}
+
+void
+vmirror_file_discard(struct vmirror_file *file)
+{
+	struct stat st;
+
+	if (file->created && fstat(file->out.fd, &st) == 0)
+		vmirror_file_remove(file->path, st.st_dev, st.st_ino);
+	close(file->out.fd);
+}
+
+/* Where a name's extension begins: the last, or the two of "report.pcapng.zst". */
+static const char *
+extension(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash != NULL ? slash + 1 : path;
+	const char *end = base + strlen(base);
+	const char *last = strrchr(base, '.');
+
+	if (last == NULL || last == base)
+		return end;
+	if (strcmp(last, ".zst") == 0) {
+		const char *at = last - 1;
+
+		while (at > base && *at != '.')
+			at--;
+		if (at > base)
+			last = at;
+	}
+	return last;
+}
+
+int
+vmirror_file_name(char name[PATH_MAX], const char *path, unsigned int index, time_t now)
+{
+	const char *dot = extension(path);
+	char when[32];
+	struct tm tm;
+	int len;
+
+	localtime_r(&now, &tm);
+	strftime(when, sizeof(when), "%Y%m%d%H%M%S", &tm);
+	len = snprintf(name, PATH_MAX, "%.*s_%05u_%s%s", (int)(dot - path), path, index, when, dot);
+	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The files of a capture: one, or one after the other, of which the last few are kept and each is
+ * handed to a program when it is finished.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "devargs/error.h"
+#include "writer/state.h"
+
+extern char **environ;
+
+/* Programs that may run at a time. */
+#define MAX_CHILDREN 64
+
+static bool
+rotates(const struct vmirror_writer *w)
+{
+	return w->opts.rotate_bytes != 0 || w->opts.rotate_ns != 0;
+}
+
+static int
+open_file(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_error *err)
+{
+	const struct vmirror_file_opts opts = {
+		.overwrite = w->opts.overwrite,
+		.direct = w->opts.format->pad_min != 0 && w->opts.compress == 0,
+	};
+	char name[PATH_MAX];
+	int ret;
+
+	if (w->opts.path == NULL)
+		return vmirror_file_adopt(file, w->opts.fd,
+					  w->opts.fd == STDOUT_FILENO ? "stdout" : "the descriptor",
+					  err);
+	if (!rotates(w))
+		return vmirror_file_open(file, w->opts.path, &opts, err);
+	ret = vmirror_file_name(name, w->opts.path, w->index + 1, time(NULL));
+	if (ret != 0)
+		return vmirror_error_set(err, ret, "path=%.80s: the name is too long",
+					 w->opts.path);
+	return vmirror_file_open(file, name, &opts, err);
+}
+
+/* Of the files, with so many that are about to come, only the last few stay. */
+static void
+keep_few(struct vmirror_writer *w, unsigned int more)
+{
+	more += w->n_ending + (w->file != NULL);
+	while (w->opts.files != 0 && w->n_past + more > w->opts.files &&
+	       vmirror_set_remove_oldest(w))
+		;
+}
+
+int
+vmirror_set_open(struct vmirror_writer *w, struct vmirror_error *err)
+{
+	struct vmirror_set_file *file = calloc(1, sizeof(*file));
+	int ret;
+
+	if (file == NULL)
+		return vmirror_error_set(err, -ENOMEM, "out of memory");
+	keep_few(w, 1);
+	ret = open_file(w, &file->file, err);
+	if (ret != 0) {
+		free(file);
+		return ret;
+	}
+	if (w->opts.rotate_bytes != 0 && w->opts.rotate_bytes < file->file.step)
+		file->file.step = w->opts.rotate_bytes;
+	w->file = file;
+	w->index++;
+	w->headed = false;
+	if (w->opts.rotate_ns != 0)
+		w->rotate_at = vmirror_writer_now_ns() + w->opts.rotate_ns;
+	pthread_mutex_lock(&w->lock);
+	snprintf(w->status.path, sizeof(w->status.path), "%.127s", file->file.path);
+	w->status.files++;
+	w->status.direct = file->file.direct;
+	w->status.fifo = file->file.fifo;
+	pthread_mutex_unlock(&w->lock);
+	return 0;
+}
+
+void
+vmirror_set_end(struct vmirror_writer *w)
+{
+	struct vmirror_set_file *file = w->file;
+
+	w->file = NULL;
+	file->ended = true;
+	w->n_ending++;
+	if (file->blocks == 0)
+		vmirror_set_finish(w, file);
+}
+
+/* A process of the host's making: none of our signals blocked, no descriptor of ours. */
+static void
+run(struct vmirror_writer *w, char *path)
+{
+	char script[VMIRROR_WRITER_TEXT_SIZE + 8];
+	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, script, (char[]){"sh"}, path, NULL};
+	posix_spawnattr_t attr;
+	sigset_t none, defaults;
+	pid_t *more;
+	pid_t pid;
+
+	more = realloc(w->children, (w->n_children + 1) * sizeof(*more));
+	if (more == NULL)
+		return;
+	w->children = more;
+	snprintf(script, sizeof(script), "%s \"$1\"", w->opts.exec);
+	sigemptyset(&none);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &defaults);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	if (w->n_children < MAX_CHILDREN &&
+	    posix_spawn(&pid, "/bin/sh", NULL, &attr, argv, environ) == 0)
+		w->children[w->n_children++] = pid;
+	posix_spawnattr_destroy(&attr);
+}
+
+void
+vmirror_set_reap(struct vmirror_writer *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->n_children;) {
+		if (waitpid(w->children[i], NULL, WNOHANG) == 0)
+			i++;
+		else
+			w->children[i] = w->children[--w->n_children];
+	}
+}
+
+static void
+remember(struct vmirror_writer *w, const struct vmirror_file *file)
+{
+	struct vmirror_set_past *past = realloc(w->past, (w->n_past + 1) * sizeof(*past));
+
+	if (past == NULL)
+		return;
+	w->past = past;
+	past += w->n_past++;
+	memcpy(past->path, file->path, sizeof(past->path));
+	past->dev = file->dev;
+	past->ino = file->ino;
+}
+
+void
+vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
+{
+	vmirror_file_close(&file->file);
+	if (w->opts.exec != NULL && file->file.regular)
+		run(w, file->file.path);
+	/* Only who removes files need know which there are. */
+	if (w->opts.files != 0 && file->file.regular)
+		remember(w, &file->file);
+	w->n_ending--;
+	keep_few(w, 0);
+	free(file);
+}
+
+bool
+vmirror_set_remove_oldest(struct vmirror_writer *w)
+{
+	if (w->n_past == 0)
+		return false;
+	vmirror_file_remove(w->past->path, w->past->dev, w->past->ino);
+	memmove(w->past, w->past + 1, --w->n_past * sizeof(*w->past));
+	return true;
+}
+
+void
+vmirror_set_fini(struct vmirror_writer *w, bool discard)
+{
+	if (w->file != NULL && discard)
+		vmirror_file_discard(&w->file->file);
+	else if (w->file != NULL)
+		close(w->file->file.out.fd);
+	free(w->file);
+	vmirror_set_reap(w);
+	free(w->children);
+	free(w->past);
+}

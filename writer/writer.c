@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The writer's front: packets become records in the block that is being filled, a file begins with a
+ * header and ends with statistics. The block's way from there is queue.c's, the files are set.c's.
+ */
+
+#include "writer/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "devargs/error.h"
+#include "writer/state.h"
+
+/* What was put is on its way so soon. */
+#define FLUSH_NS UINT64_C(500000000)
+
+/* How often it is looked where this thread runs, and who has ended. */
+#define PLACE_NS UINT64_C(100000000)
+
+/* Statistics of a port are shorter. */
+#define STATS_ROOM 1024u
+
+#define NO_PORT UINT32_MAX
+
+static uint64_t
+clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t
+vmirror_writer_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+void
+vmirror_writer_say(struct vmirror_writer *w, enum vmirror_writer_state state, const char *fmt, ...)
+{
+	va_list ap;
+
+	pthread_mutex_lock(&w->lock);
+	w->status.state = state;
+	va_start(ap, fmt);
+	vsnprintf(w->status.reason, sizeof(w->status.reason), fmt, ap);
+	va_end(ap);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* --- making one */
+
+uint64_t
+vmirror_writer_bytes(bool compress)
+{
+	uint64_t block = VMIRROR_BLOCK_BYTES;
+
+	if (!compress)
+		return VMIRROR_N_BLOCKS * block;
+	return VMIRROR_N_BLOCKS * vmirror_compress_bound(block) + block;
+}
+
+static bool
+rotates(const struct vmirror_writer_opts *opts)
+{
+	return opts->rotate_bytes != 0 || opts->rotate_ns != 0;
+}
+
+int
+vmirror_writer_check(const struct vmirror_writer_opts *opts, struct vmirror_error *err)
+{
+	char name[PATH_MAX];
+	struct stat st;
+	int ret;
+
+	if (opts->path == NULL)
+		return fcntl(opts->fd, F_GETFD) >= 0
+			       ? 0
+			       : vmirror_error_set(err, -EBADF, "descriptor %d is not open",
+						   opts->fd);
+	if (!rotates(opts))
+		return vmirror_file_check(opts->path, opts->overwrite, err);
+	ret = vmirror_file_name(name, opts->path, 1, time(NULL));
+	if (ret != 0)
+		return vmirror_error_set(err, ret, "path=%.80s: the name is too long", opts->path);
+	if (lstat(opts->path, &st) == 0 && !S_ISREG(st.st_mode))
+		return vmirror_error_set(
+			err, -EINVAL, "path=%s is no file, and only files are rotated", opts->path);
+	return vmirror_file_check(name, opts->overwrite, err);
+}
+
+static char *
+copy(const char *text, bool *failed)
+{
+	char *copied = text != NULL ? strdup(text) : NULL;
+
+	*failed = *failed || (text != NULL && copied == NULL);
+	return copied;
+}
+
+static int
+copy_opts(struct vmirror_writer *w, const struct vmirror_writer_opts *opts)
+{
+	bool failed = false;
+
+	w->opts = *opts;
+	w->opts.path = copy(opts->path, &failed);
+	w->opts.exec = copy(opts->exec, &failed);
+	w->opts.about.program = copy(opts->about.program, &failed);
+	w->opts.about.how = copy(opts->about.how, &failed);
+	w->opts.about.comment = copy(opts->about.comment, &failed);
+	w->opts.about.filter = copy(opts->about.filter, &failed);
+	return failed ? -ENOMEM : 0;
+}
+
+int
+vmirror_writer_open(struct vmirror_writer **writer, const struct vmirror_writer_opts *opts,
+		    struct vmirror_error *err)
+{
+	struct vmirror_writer *w = calloc(1, sizeof(*w));
+	int ret;
+
+	if (w == NULL)
+		return vmirror_error_set(err, -ENOMEM, "out of memory");
+	pthread_mutex_init(&w->lock, NULL);
+	w->start_ns = clock_ns(CLOCK_REALTIME);
+	w->now_ns = vmirror_writer_now_ns();
+	ret = copy_opts(w, opts);
+	if (ret != 0) {
+		vmirror_error_set(err, ret, "out of memory");
+		goto close;
+	}
+	ret = vmirror_set_open(w, err);
+	if (ret != 0)
+		goto close;
+	ret = vmirror_queue_init(w);
+	if (ret != 0) {
+		vmirror_error_set(err, ret, "%u blocks of %u bytes: %s", VMIRROR_N_BLOCKS,
+				  VMIRROR_BLOCK_BYTES, strerror(-ret));
+		goto close;
+	}
+	*writer = w;
+	return 0;
+
+close:
+	vmirror_writer_close(w, true);
+	return ret;
+}
+
+void
+vmirror_writer_close(struct vmirror_writer *w, bool discard)
+{
+	if (w == NULL)
+		return;
+	vmirror_queue_fini(w);
+	vmirror_set_fini(w, discard);
+	pthread_mutex_destroy(&w->lock);
+	free((char *)w->opts.path);
+	free((char *)w->opts.exec);
+	free((char *)w->opts.about.program);
+	free((char *)w->opts.about.how);
+	free((char *)w->opts.about.comment);
+	free((char *)w->opts.about.filter);
+	free(w->ports);
+	free(w->port_ids);
+	if (!w->stuck)
+		free(w);
+}
+
+/* --- ports */
+
+int
+vmirror_writer_find_port(const struct vmirror_writer *w, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->n_ports; i++)
+		if (strcmp(w->ports[i].name, name) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+int
+vmirror_writer_add_port(struct vmirror_writer *w, const struct vmirror_writer_port *port)
+{
+	struct vmirror_writer_port *ports;
+	uint32_t *ids;
+
+	ports = realloc(w->ports, (w->n_ports + 1) * sizeof(*ports));
+	if (ports == NULL)
+		return -ENOMEM;
+	w->ports = ports;
+	ids = realloc(w->port_ids, (w->n_ports + 1) * sizeof(*ids));
+	if (ids == NULL)
+		return -ENOMEM;
+	w->port_ids = ids;
+	ports[w->n_ports] = *port;
+	ids[w->n_ports] = NO_PORT;
+	return (int)w->n_ports++;
+}
+
+/* The file learns of a port. */
+static void
+write_port(struct vmirror_writer *w, unsigned int port)
+{
+	const struct vmirror_writer_format *format = w->opts.format;
+
+	w->port_ids[port] = w->next_port_id++;
+	if (format->port != NULL)
+		w->used += format->port(w->fill + w->used, &w->ports[port], &w->opts.about);
+}
+
+static void
+write_header(struct vmirror_writer *w)
+{
+	unsigned int i;
+
+	w->headed = true;
+	w->next_port_id = 0;
+	if (w->compress != NULL)
+		vmirror_compress_begin(w->compress);
+	/* Only pcapng has sections, each with a header of its own. */
+	if (w->opts.format->has_ports || w->file->file.end == 0)
+		w->used += w->opts.format->header(w->fill + w->used, &w->opts.about);
+	for (i = 0; i < w->n_ports; i++)
+		write_port(w, i);
+}
+
+static uint32_t
+stats_room(const struct vmirror_writer *w)
+{
+	return w->n_ports * STATS_ROOM;
+}
+
+static void
+write_stats(struct vmirror_writer *w)
+{
+	const struct vmirror_writer_format *format = w->opts.format;
+	unsigned int i;
+
+	for (i = 0; format->stats != NULL && i < w->n_ports; i++) {
+		struct vmirror_writer_stats stats = {.start_ns = w->start_ns};
+
+		if (w->port_ids[i] == NO_PORT)
+			continue;
+		stats.end_ns = stats.now_ns = clock_ns(CLOCK_REALTIME);
+		w->opts.stats(w->opts.arg, w->ports[i].name, &stats);
+		w->used += format->stats(w->fill + w->used, w->port_ids[i], &stats);
+	}
+}
+
+/* --- packets */
+
+/* Whether what is written now is lost. */
+static bool
+loses(const struct vmirror_writer *w)
+{
+	switch (w->status.state) {
+	case VMIRROR_WRITER_WELL:
+		return false;
+	case VMIRROR_WRITER_FULL:
+		return w->now_ns < w->again_ns || (w->file != NULL && w->file->broken);
+	default:
+		return true;
+	}
+}
+
+/* A block that has a file, whose header is there. */
+static enum vmirror_writer_answer
+begin(struct vmirror_writer *w)
+{
+	struct vmirror_error err;
+
+	if (w->block != NULL)
+		return VMIRROR_WRITER_TAKEN;
+	if (w->free == NULL)
+		vmirror_queue_settle(w);
+	if (loses(w))
+		return VMIRROR_WRITER_LOST;
+	if (w->file == NULL && vmirror_set_open(w, &err) != 0) {
+		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.250s", err.text);
+		return VMIRROR_WRITER_LOST;
+	}
+	if (!vmirror_queue_begin(w))
+		return VMIRROR_WRITER_BUSY;
+	if (!w->headed)
+		write_header(w);
+	return VMIRROR_WRITER_TAKEN;
+}
+
+/* The file ends here. @return false: not now, as all blocks are under way */
+static bool
+end_file(struct vmirror_writer *w)
+{
+	if (begin(w) != VMIRROR_WRITER_TAKEN)
+		return false;
+	write_stats(w);
+	vmirror_queue_send(w, true);
+	vmirror_set_end(w);
+	return true;
+}
+
+/* Of the block, so many bytes can still be used. */
+static bool
+fits(const struct vmirror_writer *w, size_t size)
+{
+	return w->used + size + stats_room(w) + VMIRROR_OUT_ALIGN + w->opts.format->pad_min <=
+	       VMIRROR_BLOCK_BYTES;
+}
+
+/* Whether the file would become too long. */
+static bool
+is_too_long(const struct vmirror_writer *w, size_t size)
+{
+	return w->opts.rotate_bytes != 0 && w->file != NULL && w->headed &&
+	       w->file->file.end + w->used + size + stats_room(w) > w->opts.rotate_bytes;
+}
+
+/* Make room for a record, and for what must stand before it. */
+static enum vmirror_writer_answer
+make_room(struct vmirror_writer *w, size_t size)
+{
+	enum vmirror_writer_answer answer;
+
+	if (w->block != NULL && !fits(w, size))
+		vmirror_queue_send(w, false);
+	answer = begin(w);
+	if (answer != VMIRROR_WRITER_TAKEN || !is_too_long(w, size))
+		return answer;
+	/* A file that would hold nothing but this packet is as long as that. */
+	if (w->file->file.end == 0 && w->block->pkts == 0)
+		return answer;
+	if (!end_file(w))
+		return VMIRROR_WRITER_BUSY;
+	return begin(w);
+}
+
+enum vmirror_writer_answer
+vmirror_writer_put(struct vmirror_writer *w, unsigned int source, unsigned int port,
+		   const struct vmirror_writer_packet *pkt)
+{
+	const struct vmirror_writer_format *format = w->opts.format;
+	size_t size = format->packet_size(pkt);
+	enum vmirror_writer_answer answer;
+
+	/* In the usual case nothing but this. */
+	if (w->block == NULL || !fits(w, size + format->header_max) || is_too_long(w, size)) {
+		answer = make_room(w, size + format->header_max);
+		if (answer != VMIRROR_WRITER_TAKEN)
+			return answer;
+	}
+	if (w->port_ids[port] == NO_PORT)
+		write_port(w, port);
+	if (!vmirror_queue_count(w, source))
+		return VMIRROR_WRITER_LOST;
+	format->packet(w->fill + w->used, pkt, w->port_ids[port]);
+	w->used += (uint32_t)size;
+	return VMIRROR_WRITER_TAKEN;
+}
+
+/* Whether somebody has removed the file under our hands. */
+static void
+look_at_file(struct vmirror_writer *w)
+{
+	struct stat st;
+	bool removed;
+
+	if (w->file == NULL || fstat(w->file->file.out.fd, &st) != 0)
+		return;
+	removed = st.st_nlink == 0;
+	pthread_mutex_lock(&w->lock);
+	w->status.removed = removed && w->file->file.regular;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void
+look_around(struct vmirror_writer *w)
+{
+	if (w->now_ns - w->placed_ns < PLACE_NS)
+		return;
+	w->placed_ns = w->now_ns;
+	look_at_file(w);
+	if (w->out.ops->place != NULL)
+		w->out.ops->place(&w->out);
+	vmirror_set_reap(w);
+}
+
+/* Send off what was filled so long ago. */
+static void
+send_old(struct vmirror_writer *w, uint64_t age_ns)
+{
+	if (w->block != NULL && w->block->pkts > 0 && !loses(w) &&
+	    w->now_ns - w->block->began_ns >= age_ns)
+		vmirror_queue_send(w, false);
+}
+
+void
+vmirror_writer_poll(struct vmirror_writer *w)
+{
+	w->now_ns = vmirror_writer_now_ns();
+	vmirror_queue_settle(w);
+	send_old(w, FLUSH_NS);
+	if (w->rotate_at != 0 && w->now_ns >= w->rotate_at && w->file != NULL && !loses(w) &&
+	    end_file(w))
+		w->rotate_at = 0;
+	look_around(w);
+}
+
+bool
+vmirror_writer_flush(struct vmirror_writer *w, uint64_t ns)
+{
+	w->now_ns = vmirror_writer_now_ns();
+	vmirror_queue_settle(w);
+	send_old(w, 0);
+	if (w->out.first != NULL)
+		vmirror_writer_wait(w, ns);
+	return w->out.first == NULL;
+}
+
+void
+vmirror_writer_wait(struct vmirror_writer *w, uint64_t ns)
+{
+	w->now_ns = vmirror_writer_now_ns();
+	vmirror_queue_settle(w);
+	if (w->out.first == NULL || !w->out.first->pending)
+		return;
+	w->out.ops->wait(&w->out, ns);
+	vmirror_queue_settle(w);
+}
+
+/* How far the oldest block is: changes as long as the file takes anything. */
+static uint64_t
+progress(const struct vmirror_writer *w)
+{
+	const struct vmirror_block *b = w->out.first;
+
+	return b == NULL ? 0 : b->offset + b->done + 1;
+}
+
+/* Wait until what is under way is through. @return false: it does not go on */
+static bool
+wait_for_all(struct vmirror_writer *w, uint64_t patience_ns)
+{
+	uint64_t since = vmirror_writer_now_ns();
+	uint64_t at = progress(w);
+
+	while (w->out.first != NULL) {
+		vmirror_writer_wait(w, 10000000);
+		if (progress(w) != at) {
+			at = progress(w);
+			since = w->now_ns;
+		} else if (w->now_ns - since >= patience_ns) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+vmirror_writer_finish(struct vmirror_writer *w, uint64_t patience_ns)
+{
+	bool all = true;
+
+	w->now_ns = vmirror_writer_now_ns();
+	/* A full disk is tried a last time. */
+	w->again_ns = 0;
+	vmirror_queue_settle(w);
+	if (w->file == NULL && w->out.first == NULL)
+		return;
+	if (w->file != NULL && !loses(w)) {
+		if (w->free == NULL)
+			all = wait_for_all(w, patience_ns);
+		if (all && begin(w) == VMIRROR_WRITER_TAKEN) {
+			write_stats(w);
+			vmirror_queue_send(w, true);
+		}
+	}
+	if (!all || !wait_for_all(w, patience_ns))
+		vmirror_queue_give_up(w);
+	if (w->file != NULL)
+		vmirror_set_end(w);
+}
+
+void
+vmirror_writer_status(struct vmirror_writer *w, struct vmirror_writer_status *status)
+{
+	pthread_mutex_lock(&w->lock);
+	*status = w->status;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+vmirror_writer_forked(struct vmirror_writer *w)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	/* Also the lock on the file is the child's as long as it has the descriptor. */
+	if (w->file != NULL && null >= 0)
+		dup3(null, w->file->file.out.fd, O_CLOEXEC);
+	if (null >= 0)
+		close(null);
+}
