@@ -193,3 +193,17 @@ bed_disturbances(void)
 	getrusage(RUSAGE_THREAD, &usage);
 	return steal + usage.ru_nivcsw;
 }
+
+uint64_t
+bed_pace(uint16_t port, double pps, double seconds, uint64_t begin, uint64_t deadline)
+{
+	const double interval = rte_get_tsc_hz() * BED_BURST / pps;
+	unsigned int n = seconds * pps / BED_BURST, i;
+
+	for (i = 0; i < n && rte_rdtsc() < deadline; i++) {
+		while (rte_rdtsc() < begin + (uint64_t)(i * interval))
+			rte_pause();
+		bed_forward(port, 1);
+	}
+	return i == n ? (uint64_t)n * BED_BURST : 0;
+}

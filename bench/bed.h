@@ -69,6 +69,13 @@ bed_forward(uint16_t port, unsigned int n_bursts);
 double
 bed_batch(uint16_t port, unsigned int n_bursts);
 
+/*
+ * Forward so many packets a second, for so long, until a burst is so late that it is after the
+ * deadline. @return packets, or 0 when it was
+ */
+uint64_t
+bed_pace(uint16_t port, double pps, double seconds, uint64_t begin, uint64_t deadline);
+
 /* Times that this thread lost its core, to others or to another guest of the machine. */
 uint64_t
 bed_disturbances(void);

@@ -28,6 +28,7 @@
 #include <rte_eal.h>
 
 #include "bench/bed.h"
+#include "bench/disk.h"
 #include "bench/dumpcap.h"
 #include "bench/harm.h"
 #include "bench/kernel.h"
@@ -153,6 +154,8 @@ measure_all(double seconds, int n_words, char *words[])
 	if (dumpcap_shares_memory() && harm_measure(seconds, n_words, words) != 0)
 		failed = -EIO;
 	if (kernel_measure(n_words, words) != 0)
+		failed = -EIO;
+	if (disk_measure(n_words, words) != 0)
 		failed = -EIO;
 	return failed;
 }

@@ -29,6 +29,7 @@
 #define PAUSE_US 50
 #define LONG_US  1000000 /* that its ring may take to be emptied: it has died otherwise */
 
+static const char *output = "/dev/null";
 static pid_t child;
 static struct rte_ring *ring; /* the child's, in the memory that both share; NULL: it has died */
 
@@ -50,6 +51,12 @@ possible(void)
 				? 1
 				: -1;
 	return state > 0;
+}
+
+void
+dumpcap_write(const char *path)
+{
+	output = path != NULL ? path : "/dev/null";
 }
 
 /* A thread of EAL's is bound to its core, and so would be what it starts. */
@@ -79,7 +86,7 @@ run(const char *port, const char *log)
 	dup2(fd, STDOUT_FILENO);
 	dup2(fd, STDERR_FILENO);
 	snprintf(option, sizeof(option), "--file-prefix=%s", prefix);
-	execlp("dpdk-dumpcap", "dpdk-dumpcap", option, "-P", "-i", port, "-w", "/dev/null", NULL);
+	execlp("dpdk-dumpcap", "dpdk-dumpcap", option, "-P", "-i", port, "-w", output, NULL);
 	_exit(127);
 }
 

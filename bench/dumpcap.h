@@ -12,6 +12,10 @@
 bool
 dumpcap_shares_memory(void);
 
+/* What the next one writes; NULL: /dev/null. */
+void
+dumpcap_write(const char *path);
+
 /* Start one on a port, and wait until it captures. @return 0, or -errno that was told */
 int
 dumpcap_begin(const struct subject *s);

@@ -20,7 +20,6 @@
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_pause.h>
 
 #include "bench/mirrors.h"
 #include "bench/reader.h"
@@ -54,21 +53,6 @@ static const struct way {
 	BOTH_MODES("pcap-iface", "[net_pcap,tx_iface=bench1]", "bench2"),
 };
 
-/* Bursts at their times, until one is so late that the trial has failed. @return packets */
-static uint64_t
-send_paced(double pps, uint64_t begin, uint64_t deadline)
-{
-	const double interval = rte_get_tsc_hz() * BED_BURST / pps;
-	unsigned int n = TRIAL_S * pps / BED_BURST, i;
-
-	for (i = 0; i < n && rte_rdtsc() < deadline; i++) {
-		while (rte_rdtsc() < begin + (uint64_t)(i * interval))
-			rte_pause();
-		bed_forward(BED_MIRRORED, 1);
-	}
-	return i == n ? (uint64_t)n * BED_BURST : 0;
-}
-
 /* Until what is still on its way has come, or is lost. */
 static void
 wait_until_quiet(void)
@@ -88,7 +72,7 @@ try_once(double pps)
 	uint64_t before = reader_count();
 	uint64_t begin = rte_rdtsc();
 	uint64_t deadline = begin + (TRIAL_S + LATE_S) * rte_get_tsc_hz();
-	uint64_t sent = send_paced(pps, begin, deadline);
+	uint64_t sent = bed_pace(BED_MIRRORED, pps, TRIAL_S, begin, deadline);
 	bool holds;
 
 	while (reader_count() - before < sent && rte_rdtsc() < deadline)
