@@ -93,7 +93,8 @@ run(const struct options *options, struct control *control, struct ports *ports,
 	ret = forward_init(&forward, ports, options->busy_poll, &control->stop, err);
 	if (ret < 0)
 		return ret;
-	ret = report_init(&figures, ports, &forward);
+	ret = report_init(&figures, ports, &forward,
+			  mirrors_take_stdout(options) ? STDERR_FILENO : STDOUT_FILENO);
 	if (ret < 0) {
 		snprintf(err->text, sizeof(err->text), "out of memory");
 		goto fini_forward;

@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "devargs/error.h"
+#include "devargs/spec.h"
 
 #include "options.h"
 #include "say.h"
@@ -63,6 +65,31 @@ mirrors_add(const struct mirrors *mirrors, const struct options *options, const 
 		say("mirror %s: %s", mirrors->plan[i].name, mirrors->plan[i].text);
 	}
 	return 0;
+}
+
+static bool
+takes_stdout(const struct vmirror_spec_sink *sink)
+{
+	const char *path = vmirror_spec_sink_arg(sink, "path");
+	const char *fd = vmirror_spec_sink_arg(sink, "fd");
+
+	return strncmp(sink->vdev, "file", 4) == 0 &&
+	       ((path != NULL && strcmp(path, "-") == 0) || (fd != NULL && strcmp(fd, "1") == 0));
+}
+
+bool
+mirrors_take_stdout(const struct options *options)
+{
+	struct vmirror_spec spec;
+	bool takes = false;
+
+	for (unsigned int i = 0; i < options->n_mirror && !takes; i++) {
+		if (vmirror_spec_parse(&spec, options->mirror[i].spec, NULL) != 0)
+			continue;
+		takes = takes_stdout(&spec.sink);
+		vmirror_spec_fini(&spec);
+	}
+	return takes;
 }
 
 void

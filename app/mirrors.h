@@ -5,6 +5,7 @@
 /* The mirrors of the command line and the configuration file. Main thread only. */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmirror.h"
@@ -35,6 +36,10 @@ mirrors_check(struct mirrors *mirrors, const struct options *options, struct vmi
 int
 mirrors_add(const struct mirrors *mirrors, const struct options *options, const atomic_bool *stop,
 	    struct vmirror_error *err);
+
+/** Whether a mirror writes its capture to stdout, where nothing else may stand then. */
+bool
+mirrors_take_stdout(const struct options *options);
 
 /** Detach all mirrors that the engine has, so that their counters are final. */
 void

@@ -35,9 +35,10 @@ now_ms(void)
 }
 
 int
-report_init(struct report *report, const struct ports *ports, const struct forward *forward)
+report_init(struct report *report, const struct ports *ports, const struct forward *forward, int fd)
 {
 	*report = (struct report){
+		.fd = fd,
 		.ports = ports,
 		.forward = forward,
 		.begin_ms = now_ms(),
@@ -159,9 +160,10 @@ emit(struct report *report, void (*print)(FILE *out, struct report *report), int
 	if (out == NULL)
 		return;
 	print(out, report);
-	if (fclose(out) == 0 && !out_write(STDOUT_FILENO, text, len, wait_ms) && !report->unread) {
+	if (fclose(out) == 0 && !out_write(report->fd, text, len, wait_ms) && !report->unread) {
 		report->unread = true;
-		say("nobody reads stdout: counters are being left out");
+		say("nobody reads %s: counters are being left out",
+		    report->fd == STDOUT_FILENO ? "stdout" : "stderr");
 	}
 	free(text);
 }

@@ -3,7 +3,7 @@
 #define APP_REPORT_H
 
 /*
- * Figures, on stdout: lines of key=value, the same at every interval and at the end.
+ * Figures, on stdout, or on stderr where a capture has that: lines of key=value, the same at every interval and at the end.
  *
  * The housekeeping thread reports while packets flow, the main thread when it has ended that; they
  * never do at once.
@@ -20,14 +20,16 @@ struct report {
 	const struct forward *forward;
 	uint64_t begin_ms;
 	uint64_t last_ms;
-	bool unread;       /* nobody reads stdout; that was told */
+	int fd;            /* where to */
+	bool unread;       /* nobody reads it; that was told */
 	uint64_t *last_rx; /* by position in ports, for the rates */
 	uint64_t *last_tx;
 };
 
-/** @return 0; -ENOMEM */
+/** @param fd  where to. @return 0; -ENOMEM */
 int
-report_init(struct report *report, const struct ports *ports, const struct forward *forward);
+report_init(struct report *report, const struct ports *ports, const struct forward *forward,
+	    int fd);
 
 /** Takes a zeroed one, too. */
 void

@@ -284,6 +284,8 @@ vmirror_mirror_settle_sink(struct vmirror_mirror *mirror)
 	struct vmirror_record *record;
 	uint64_t held;
 
+	if (sink->ops->takes != NULL)
+		mirror->settled = true; /* and what it has under way still is unknown */
 	if (sink->ops->drain == NULL || mirror->state == VMIRROR_FAILED)
 		return;
 	vmirror_mirror_unsettle_sink(mirror);
@@ -414,4 +416,8 @@ vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirro
 	share = RTE_MIN(*held, tally.accepted - doubtful);
 	*held -= share;
 	vmirror_tally_counters(&tally, doubtful, share, out);
+	if (mirror->settled && mirror->sink_plan.ops->takes != NULL) {
+		out->unknown += out->in_flight;
+		out->in_flight = 0;
+	}
 }

@@ -215,6 +215,17 @@ vmirror_file_undirect(struct vmirror_file *file)
 }
 
 void
+vmirror_file_divert(const struct vmirror_file *file)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup3(null, file->out.fd, O_CLOEXEC);
+	close(null);
+}
+
+void
 vmirror_file_close(struct vmirror_file *file)
 {
 	/* Where that fails it is longer than it need be, or has a torn end. */

@@ -61,6 +61,13 @@ vmirror_file_reserve(struct vmirror_file *file, uint64_t bytes);
 bool
 vmirror_file_undirect(struct vmirror_file *file);
 
+/**
+ * Its descriptor leads to /dev/null from now on: what it led to is closed, and its number is still
+ * the file's. Async-signal-safe.
+ */
+void
+vmirror_file_divert(const struct vmirror_file *file);
+
 /** Cut off what is behind its end, and close. */
 void
 vmirror_file_close(struct vmirror_file *file);

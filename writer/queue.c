@@ -288,6 +288,14 @@ cut(struct vmirror_writer *w, struct vmirror_set_file *file)
 		file->file.reserved = file->file.end;
 }
 
+/* Another one that comes must not find a writer that is about to leave, and take that for the end. */
+static void
+lose_reader(struct vmirror_writer *w, const struct vmirror_file *file)
+{
+	vmirror_file_divert(file);
+	vmirror_writer_say(w, VMIRROR_WRITER_GONE, "%.120s: its reader has gone", file->path);
+}
+
 static void
 tell(struct vmirror_writer *w, const struct vmirror_block *b)
 {
@@ -299,7 +307,7 @@ tell(struct vmirror_writer *w, const struct vmirror_block *b)
 	else if (is_full(b->error))
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: its disk is full", path);
 	else if (stream && b->error == -EPIPE)
-		vmirror_writer_say(w, VMIRROR_WRITER_GONE, "%.120s: its reader has gone", path);
+		lose_reader(w, &file_of(b)->file);
 	else
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: writing failed: %s", path,
 				   strerror(-b->error));

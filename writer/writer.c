@@ -237,12 +237,6 @@ write_header(struct vmirror_writer *w)
 		write_port(w, i);
 }
 
-static uint32_t
-stats_room(const struct vmirror_writer *w)
-{
-	return w->n_ports * STATS_ROOM;
-}
-
 static void
 write_stats(struct vmirror_writer *w)
 {
@@ -311,12 +305,18 @@ end_file(struct vmirror_writer *w)
 	return true;
 }
 
+/* Bytes that must stay free behind a record: statistics, and what a block ends with. */
+static uint32_t
+tail_room(const struct vmirror_writer *w)
+{
+	return w->n_ports * STATS_ROOM + VMIRROR_OUT_ALIGN + w->opts.format->pad_min;
+}
+
 /* Of the block, so many bytes can still be used. */
 static bool
 fits(const struct vmirror_writer *w, size_t size)
 {
-	return w->used + size + stats_room(w) + VMIRROR_OUT_ALIGN + w->opts.format->pad_min <=
-	       VMIRROR_BLOCK_BYTES;
+	return w->used + size + tail_room(w) <= VMIRROR_BLOCK_BYTES;
 }
 
 /* Whether the file would become too long. */
@@ -324,7 +324,7 @@ static bool
 is_too_long(const struct vmirror_writer *w, size_t size)
 {
 	return w->opts.rotate_bytes != 0 && w->file != NULL && w->headed &&
-	       w->file->file.end + w->used + size + stats_room(w) > w->opts.rotate_bytes;
+	       w->file->file.end + w->used + size + tail_room(w) > w->opts.rotate_bytes;
 }
 
 /* Make room for a record, and for what must stand before it. */
@@ -503,11 +503,7 @@ vmirror_writer_status(struct vmirror_writer *w, struct vmirror_writer_status *st
 void
 vmirror_writer_forked(struct vmirror_writer *w)
 {
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
 	/* Also the lock on the file is the child's as long as it has the descriptor. */
-	if (w->file != NULL && null >= 0)
-		dup3(null, w->file->file.out.fd, O_CLOEXEC);
-	if (null >= 0)
-		close(null);
+	if (w->file != NULL)
+		vmirror_file_divert(&w->file->file);
 }

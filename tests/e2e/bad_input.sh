@@ -161,6 +161,37 @@ files() {
 	fi
 }
 
+# The file writer's.
+captures() {
+	local file="port=0,sink=[file"
+	refuses "no path" "path is missing.*report.pcapng" "$file]"
+	refuses "path and descriptor" "path and fd.*one of them" "$file,path=x,fd=1]"
+	refuses "a path without a value" "path stands without a value" "$file,path]"
+	refuses "descriptor that is not open" "descriptor 77 is not open" "$file,fd=77]"
+	refuses "unknown format" "format.*'pcpa'.*pcapng, pcap" "$file,path=x,format=pcpa]"
+	refuses "unknown compressor" "compress.*'gzip'.*zstd" "$file,path=x,compress=gzip]"
+	refuses "unknown key of a file" "'rotate_byte'.*did you mean 'rotate_bytes'" \
+		"$file,path=x,rotate_byte=1M]"
+	refuses "rotation too small" "rotate_bytes.*'10'.*65536" "$file,path=x,rotate_bytes=10]"
+	refuses "files without rotation" "files=3 needs rotate_bytes" "$file,path=x,files=3]"
+	refuses "rotation without a name" "need a path" "$file,fd=1,rotate_bytes=1M]"
+	refuses "delete-oldest without a ring" "delete-oldest needs files" \
+		"$file,path=x,on_full=delete-oldest]"
+	refuses "drop in a compressed file" "on_full=drop.*compressed" \
+		"$file,path=x,compress=zstd,on_full=drop]"
+	refuses "comment where there is no place" "comment.*pcap has no place" \
+		"$file,path=x,format=pcap,comment=x]"
+	refuses "a file that is there" "$T/made/there exists already.*overwrite=1" \
+		"$file,path=$T/made/there]"
+	refuses "a symbolic link" "$T/made/link is a symbolic link" \
+		"$file,path=$T/made/link,overwrite=1]"
+	refuses "no such directory" "missing.*No such file" "$file,path=missing/x]"
+	refuses "inline" "mode=inline: sink file" "mode=inline,$file,path=x]"
+	refuses "mbufs" "mbufs=100: sink file uses none" "mbufs=100,$file,path=x]"
+	refuses "a file in use by another mirror" "in use by mirror 'a'" "name=a,$file,path=x]" \
+		"name=b,$file,path=x]"
+}
+
 interfaces() {
 	refuses "interface name too long" "iface.*abcdefghijklmnop.*15" \
 		"port=0,sink=[net_tap,iface=abcdefghijklmnop]"
@@ -240,6 +271,8 @@ ovs() {
 }
 
 mkdir -p "$T/made/dir"
+echo precious >"$T/made/there"
+ln -s there "$T/made/link"
 words
 brackets
 numbers
@@ -247,6 +280,7 @@ ports
 filters
 drivers
 files
+captures
 interfaces
 memory
 configs

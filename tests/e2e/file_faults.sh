@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The file writer when things go wrong: vmirror is killed, the disk is full, the file or its
+# directory goes, a fifo's reader is slow, stops, goes and comes back. What was written can be read,
+# what was not is counted and said, the packets go on.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+begin tshark capinfos mkfifo mount
+
+kills=10
+[ -z "$soak" ] || kills=100
+pps=50000
+
+said() {
+	sed '1,/^vmirror: forwarding/d' "$T/err" | grep -Eq "^vmirror: .*($1)"
+}
+
+# endless MIRROR...: packets for ever, at a pace that a disk bears.
+endless() {
+	pcap make small "$T/in.pcap" 3
+	start_vmirror -l "$core" --vdev "net_pcap0,rx_pcap=$T/in.pcap,infinite_rx=1" -- --stats 0.2 \
+		"${@/#/--mirror=port=net_pcap0,dir=rx,max_pps=$pps,}"
+}
+
+# Also without a last newline.
+packets_of() {
+	tshark -r "$1" -T fields -e frame.number 2>/dev/null | wc -l
+}
+
+# whole FILE: it can be read to its end, and its packets are in order.
+whole() {
+	tshark -r "$1" -T fields -e frame.time_epoch >"$T/times" 2>"$T/tshark.err" &&
+		! grep -v '^Running as user "root"' "$T/tshark.err" && sort -c -n "$T/times"
+}
+
+killed() {
+	local round delivered got
+	for round in $(seq "$kills"); do
+		rm -f ./*
+		endless "name=m,sink=[file,path=m.pcapng]"
+		sleep "1.$((RANDOM % 10))"
+		delivered=$(counter m delivered)
+		kill -KILL "$vm"
+		wait "$vm" 2>/dev/null || true
+		whole m.pcapng || fail "round $round: $(cat "$T/tshark.err")"
+		got=$(wc -l <"$T/times")
+		[ "$got" -ge "$delivered" ] || fail "round $round: $got packets of $delivered"
+	done
+	echo "ok killed $kills times: what was told as delivered can be read, and nothing torn"
+	rm -f ./*
+	endless "name=m,sink=[file,path=m.pcapng.zst,compress=zstd]"
+	sleep 1.5
+	delivered=$(counter m delivered)
+	kill -KILL "$vm"
+	wait "$vm" 2>/dev/null || true
+	got=$(packets_of m.pcapng.zst)
+	expect "compressed: $got packets of $delivered and more" test "$got" -ge "$delivered"
+}
+
+disk() {
+	mkdir -p "$T/disk"
+	mount -t tmpfs -o size="$1" none "$T/disk" || fail "no tmpfs"
+}
+
+no_disk() {
+	umount "$T/disk"
+	rm -f ./*
+}
+
+full() {
+	disk 3m
+	endless "name=stop,sink=[file,path=$T/disk/stop.pcapng]"
+	expect "full, on_full=stop: said" wait_for 20 said "mirror 'stop' failed: .*its disk is full"
+	stop_vmirror INT
+	[ "$(counter stop write_error)" -gt 0 ] || fail "no loss was counted"
+	expect "and what was written can be read" whole "$T/disk/stop.pcapng"
+	expect "it is what is counted" test "$(wc -l <"$T/times")" = "$(counter stop delivered)"
+	expect "and is nearly all there was room for" \
+		test "$(stat -c %s "$T/disk/stop.pcapng")" -gt 1500000
+	no_disk
+
+	disk 3m
+	head -c 1500000 /dev/zero >"$T/disk/other"
+	endless "name=drop,sink=[file,path=$T/disk/drop.pcapng,on_full=drop]"
+	expect "full, on_full=drop: said" wait_for 20 said "mirror 'drop': .*its disk is full"
+	rm "$T/disk/other"
+	expect "room again: said" wait_for 10 said "mirror 'drop' is well again"
+	stop_vmirror INT
+	[ "$(counter drop write_error)" -gt 0 ] || fail "no loss was counted"
+	expect "what was written before and after can be read" whole "$T/disk/drop.pcapng"
+	expect "it is what is counted" test "$(wc -l <"$T/times")" = "$(counter drop delivered)"
+	no_disk
+
+	disk 4m
+	endless "name=old,count=200000,sink=[file,path=$T/disk/o.pcapng,rotate_bytes=500k,files=100,on_full=delete-oldest]"
+	wait_for 30 said "mirror 'old' ended" || fail "it did not end"
+	stop_vmirror INT
+	all_delivered old 200000
+	expect "full, on_full=delete-oldest: nothing is lost but old files" \
+		test "$(find "$T/disk" -name 'o_*' | wc -l)" -gt 3
+	no_disk
+}
+
+removed() {
+	mkdir sub
+	endless "name=m,sink=[file,path=sub/m.pcapng]"
+	rm sub/m.pcapng
+	expect "the file is removed: said" wait_for 5 said "mirror 'm': .*was removed"
+	stop_vmirror INT
+	rm -rf ./*
+
+	mkdir sub
+	endless "name=m,sink=[file,path=sub/m.pcapng,rotate_seconds=1]"
+	rm -rf sub
+	expect "the directory is removed: said, with the next file" \
+		wait_for 5 said "mirror 'm' failed: .*sub"
+	stop_vmirror INT
+	[ "$(counter m sink_rejected)" -gt 0 ] || fail "no loss was counted"
+	rm -rf ./*
+}
+
+fifos() {
+	local reader
+	mkfifo f
+	! "$VMIRROR" --no-huge -m 64 --no-pci -l "$core" --vdev net_null0,no-rx=1 -- --duration 1 \
+		--mirror "port=0,sink=[file,path=f]" >"$T/out" 2>"$T/err" || fail "it ran"
+	expect "a fifo without a reader: said" \
+		grep -q "path=f is a fifo that nobody reads; start its reader first" "$T/err"
+	spawn "$T/slow.pcapng" /dev/null sh -c 'sleep 1; exec cat f'
+	reader=$child
+	# A reader that opens it late would keep us from the start.
+	sleep 1.3
+	endless "name=slow,ring_bytes=64k,sink=[file,path=f]"
+	kill -STOP "$reader"
+	sleep 4
+	expect "a reader that stops: the loss is counted while it lasts" \
+		test "$(counter slow no_room)" -gt 0
+	kill -CONT "$reader"
+	sleep 1
+	stop_vmirror INT
+	wait_for 10 gone "$reader" || fail "the reader still waits"
+	expect "what it has got can be read" whole "$T/slow.pcapng"
+	expect "it is what is counted" test "$(wc -l <"$T/times")" = "$(counter slow delivered)"
+
+	spawn /dev/null /dev/null cat f
+	reader=$child
+	sleep 0.3
+	endless "name=gone,sink=[file,path=f]"
+	sleep 0.5
+	kill -KILL "$reader"
+	wait "$reader" 2>/dev/null || true
+	expect "a reader that goes: said" wait_for 10 said "mirror 'gone': .*its reader has gone"
+	spawn "$T/new.pcapng" /dev/null cat f
+	reader=$child
+	expect "another comes: said" wait_for 10 said "mirror 'gone': .* is back"
+	sleep 1
+	stop_vmirror INT
+	wait_for 10 gone "$reader" || fail "the reader still waits"
+	[ "$(counter gone sink_rejected)" -gt 0 ] || fail "no loss was counted"
+	expect "and can read from its first packet" whole "$T/new.pcapng"
+	[ "$(wc -l <"$T/times")" -gt 1000 ] || fail "it got next to nothing"
+
+	spawn /dev/null /dev/null cat f
+	reader=$child
+	sleep 0.3
+	endless "name=stuck,sink=[file,path=f]"
+	kill -STOP "$reader"
+	sleep 1
+	stop_vmirror INT
+	[ "$(counter stuck unknown)" -gt 0 ] || fail "no loss was counted"
+	echo "ok a reader that never reads again does not hold up the end"
+	kill -KILL "$reader"
+	wait "$reader" 2>/dev/null || true
+	rm -f ./*
+}
+
+killed
+full
+removed
+fifos
