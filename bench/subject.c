@@ -178,6 +178,7 @@ const struct subject subjects[] = {
 	 mirrors_end, NULL, FILE_SINK},
 	BOTH_MODES("null", "[net_null]"),
 	BOTH_MODES("pcap", FILE_SINK),
+	MIRROR("cost/ring-file", "[file,path=%s/bench.pcap]", RINGS),
 	BOTH_MODES("tap", "[net_tap,iface=bench0]"),
 	BOTH_MODES("pcap-iface", "[net_pcap,tx_iface=bench1]"),
 	BOTH_MODES("af_packet", "[net_af_packet,iface=bench1]"),

@@ -181,7 +181,7 @@ static void
 name_resource(const struct vmirror_writer_opts *opts, struct vmirror_sink_plan *plan)
 {
 	char for_dir[PATH_MAX], for_base[PATH_MAX], real[PATH_MAX];
-	const char *dir;
+	const char *kind = "file", *dir;
 	struct stat st;
 
 	if (opts->path == NULL) {
@@ -192,13 +192,17 @@ name_resource(const struct vmirror_writer_opts *opts, struct vmirror_sink_plan *
 		return;
 	}
 	/* /dev/null is nobody's. */
-	plan->shareable = stat(opts->path, &st) == 0 && S_ISCHR(st.st_mode);
+	if (stat(opts->path, &st) == 0) {
+		plan->shareable = S_ISCHR(st.st_mode);
+		/* A successor of one that has lost its reader is not a file. */
+		kind = S_ISFIFO(st.st_mode) ? "fifo" : kind;
+	}
 	strcpy(for_dir, opts->path);
 	strcpy(for_base, opts->path);
 	dir = dirname(for_dir);
 	if (realpath(dir, real) == NULL)
 		strcpy(real, dir);
-	snprintf(plan->resource, sizeof(plan->resource), "file %s/%s",
+	snprintf(plan->resource, sizeof(plan->resource), "%s %s/%s", kind,
 		 strcmp(real, "/") == 0 ? "" : real, basename(for_base));
 }
 

@@ -29,6 +29,10 @@
 /* How long a sink that takes packets itself may take to get rid of them. */
 #define FLUSH_NS UINT64_C(3000000000)
 
+/* And to take what may not stay in the rings; references.c waits for two seconds. */
+#define LAST_PATIENCE_NS    UINT64_C(3000000000)
+#define HURRIED_PATIENCE_NS UINT64_C(1000000000)
+
 /* How often the drain looks which cores it is to keep off. */
 #define PLACE_NS UINT64_C(100000000)
 
@@ -316,10 +320,11 @@ tend_sink(struct vmirror_drain *drain, bool flush, bool stop)
 {
 	if (!drain->spools)
 		return;
+	drain->gave_up = false;
 	if (flush)
 		flush_sink(drain);
 	enter(drain);
-	if (stop)
+	if (stop && !drain->aborts)
 		vmirror_spool_finish(drain);
 	else
 		vmirror_spool_poll(drain);
@@ -344,6 +349,10 @@ drain_thread(void *arg)
 		stop = drain->stop;
 		pthread_mutex_unlock(&drain->lock);
 
+		/* Who has only hurried it may be about to free what is held. */
+		drain->until_ns =
+			vmirror_now_ns() +
+			(stop || asked != drain->emptied ? LAST_PATIENCE_NS : HURRIED_PATIENCE_NS);
 		/* Whoever asks has stopped the cores: what they wrote is there. */
 		idle = work(drain, stop || hurried || asked != drain->emptied);
 		tend_sink(drain, asked != drain->emptied, stop);
@@ -406,7 +415,7 @@ pin(struct vmirror_drain *drain, struct vmirror_error *err)
 	ret = vmirror_thread_set_affinity(drain->thread, &cpus);
 	if (ret == 0)
 		return 0;
-	vmirror_drain_stop(drain);
+	vmirror_drain_abort(drain);
 	return vmirror_error_set(
 		err, ret, "core=%d: there is no such core, or the process may not run on it (%s)",
 		drain->core, strerror(-ret));
@@ -436,6 +445,15 @@ vmirror_drain_stop(struct vmirror_drain *drain)
 	pthread_mutex_unlock(&drain->lock);
 	vmirror_thread_join(drain->thread);
 	drain->running = false;
+}
+
+void
+vmirror_drain_abort(struct vmirror_drain *drain)
+{
+	pthread_mutex_lock(&drain->lock);
+	drain->aborts = true;
+	pthread_mutex_unlock(&drain->lock);
+	vmirror_drain_stop(drain);
 }
 
 void

@@ -66,7 +66,9 @@ struct vmirror_drain {
 	uint64_t keep_tsc;      /**< how long one waits for a sink that is stuck */
 	unsigned int patience;  /**< how often a refused packet is offered again */
 	uint64_t busy_since_ns; /**< a sink that takes packets itself; 0: it is not */
-	bool gave_up;           /**< it was waited for, and nothing may stay in the rings */
+	uint64_t until_ns; /**< then it has been waited for, if nothing may stay in the rings */
+	bool gave_up;      /**< it was */
+	bool aborts;       /**< it is not to complete its output; lock */
 
 	/* CLOCK_REALTIME of packets that the sink took, 0: none. The drain writes, control reads. */
 	uint64_t first_ns; /**< of the oldest */
@@ -95,6 +97,10 @@ vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err);
 /** Empty the rings, which nobody fills any more, and end the thread, if there is one. */
 void
 vmirror_drain_stop(struct vmirror_drain *drain);
+
+/** The same before it has run: the sink, which never got a packet, is left as it is. */
+void
+vmirror_drain_abort(struct vmirror_drain *drain);
 
 /** Wait until all that is in the rings now is with the sink, or counted as rejected. */
 void

@@ -307,7 +307,7 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	return 0;
 
 destroy_sink:
-	vmirror_drain_stop(&mirror->drain);
+	vmirror_drain_abort(&mirror->drain);
 	vmirror_sink_stop(mirror->sink);
 	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_ABORT);
 fail:

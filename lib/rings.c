@@ -97,12 +97,12 @@ vmirror_mirror_check_memory(struct vmirror_mirror *mirror, unsigned int n_rings,
 			n_rings, vmirror_mirror_ring_bytes(mirror) / 1e6, (pool + blocks) / 1e6,
 			blocks > 0 ? "blocks" : "mbufs", vmirror_shared.max_memory / 1e6,
 			taken / 1e6);
-	if (rings == 0)
+	if (rings + blocks == 0)
 		return 0;
 	left = vmirror_memory_available();
 	left -= RTE_MIN(left, rings_planned());
 	/* Pages have tables, and the process needs a little more than its rings. */
-	if (rings + rings / 128 + HEADROOM > left)
+	if (rings + rings / 128 + blocks + HEADROOM > left)
 		return vmirror_error_set(
 			err, -ENOMEM,
 			"ring_bytes: %u rings of %.1f MB are more than the %.1f MB "

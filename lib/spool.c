@@ -16,11 +16,8 @@
 /* A busy sink is waited for so long at a time; */
 #define TRY_NS UINT64_C(1000000)
 
-/* so long before the packets are left where they are; */
+/* and so long before packets that may be left where they are. */
 #define PATIENCE_NS UINT64_C(20000000)
-
-/* and so long where nothing may be left. */
-#define LAST_PATIENCE_NS UINT64_C(3000000000)
 
 /* The sink, if it is to be used. */
 static struct vmirror_sink *
@@ -76,7 +73,7 @@ vmirror_spool_count_port(void *arg, const char *port, struct vmirror_sink_port_s
 {
 	struct vmirror_drain *drain = arg;
 	struct vmirror_merge_ring *r;
-	struct vmirror_tally core, drained;
+	struct vmirror_tally core, drained, surplus;
 
 	memset(stats, 0, sizeof(*stats));
 	for (r = vmirror_merge_first(&drain->merge); r != NULL; r = r->next) {
@@ -84,12 +81,14 @@ vmirror_spool_count_port(void *arg, const char *port, struct vmirror_sink_port_s
 			continue;
 		vmirror_tally_read(&r->drained, &drained);
 		vmirror_tally_read(r->counted, &core);
-		stats->seen += core.seen;
+		vmirror_tally_read(&r->surplus, &surplus);
+		stats->seen += core.seen - surplus.captured;
 		stats->left_out += core.filtered + core.sampled_out;
 		stats->no_room += core.no_room;
 		stats->rejected += core.rejected + drained.rejected;
 		stats->write_error += drained.write_error;
-		stats->written += drained.accepted;
+		/* What is under way stands before the statistics that say so. */
+		stats->written += r->offered - drained.write_error;
 		if (r->imissed != NULL)
 			stats->imissed = __atomic_load_n(r->imissed, __ATOMIC_RELAXED);
 	}
@@ -120,9 +119,11 @@ vmirror_spool_put(struct vmirror_drain *drain, struct vmirror_merge_ring *r,
 	case VMIRROR_SINK_BUSY:
 		return false;
 	case VMIRROR_SINK_LOSES:
+		r->offered++;
 		count(drain, r, &lost);
 		return true;
 	case VMIRROR_SINK_TAKEN:
+		r->offered++;
 		break;
 	}
 	drain->busy_since_ns = 0;
@@ -145,7 +146,7 @@ vmirror_spool_wait(struct vmirror_drain *drain, bool last)
 		return true;
 	if (drain->busy_since_ns == 0)
 		drain->busy_since_ns = now;
-	if (now - drain->busy_since_ns >= (last ? LAST_PATIENCE_NS : PATIENCE_NS)) {
+	if (last ? now >= drain->until_ns : now - drain->busy_since_ns >= PATIENCE_NS) {
 		drain->gave_up = last;
 		return last;
 	}
@@ -153,10 +154,19 @@ vmirror_spool_wait(struct vmirror_drain *drain, bool last)
 	return true;
 }
 
+/* Also one that has failed has something under way. One that is lost has not, and goes any moment. */
+static struct vmirror_sink *
+sink_to_tend(const struct vmirror_drain *drain)
+{
+	enum vmirror_path_gate gate = __atomic_load_n(&drain->path->gate, __ATOMIC_ACQUIRE);
+
+	return gate == VMIRROR_GATE_SINK_LOST ? NULL : drain->path->sink;
+}
+
 void
 vmirror_spool_poll(struct vmirror_drain *drain)
 {
-	struct vmirror_sink *sink = sink_of(drain);
+	struct vmirror_sink *sink = sink_to_tend(drain);
 
 	if (sink != NULL)
 		sink->ops->takes->poll(sink);
@@ -165,9 +175,8 @@ vmirror_spool_poll(struct vmirror_drain *drain)
 bool
 vmirror_spool_flush(struct vmirror_drain *drain)
 {
-	struct vmirror_sink *sink = sink_of(drain);
+	struct vmirror_sink *sink = sink_to_tend(drain);
 
-	drain->gave_up = false;
 	return sink == NULL || sink->ops->takes->flush(sink);
 }
 

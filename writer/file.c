@@ -114,7 +114,7 @@ examine(struct vmirror_file *file, bool overwrite, struct vmirror_error *err)
 	if (!file->created && !overwrite)
 		return exists(file->path, err);
 	/* Also against another process: two writers would ruin the file for both. */
-	if (flock(file->out.fd, LOCK_EX | LOCK_NB) != 0)
+	if (flock(file->out.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
 		return refuse(file->path, -EBUSY, "is being written by another capture", err);
 	if (!file->created && ftruncate(file->out.fd, 0) != 0)
 		return fail(file->path, err);
@@ -225,13 +225,17 @@ vmirror_file_divert(const struct vmirror_file *file)
 	close(null);
 }
 
-void
+int
 vmirror_file_close(struct vmirror_file *file)
 {
-	/* Where that fails it is longer than it need be, or has a torn end. */
+	int ret = 0;
+
 	if (file->regular && ftruncate(file->out.fd, (off_t)file->end) != 0)
-		errno = 0;
-	close(file->out.fd);
+		ret = -errno;
+	/* Where a file is written somewhere else, here is where a full disk is told. */
+	if (close(file->out.fd) != 0)
+		ret = -errno;
+	return ret;
 }
 
 void

@@ -68,8 +68,8 @@ vmirror_file_undirect(struct vmirror_file *file);
 void
 vmirror_file_divert(const struct vmirror_file *file);
 
-/** Cut off what is behind its end, and close. */
-void
+/** Cut off what is behind its end, and close. @return 0, or -errno: what was written may be lost */
+int
 vmirror_file_close(struct vmirror_file *file);
 
 /** Close, and remove what was created. */

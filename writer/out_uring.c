@@ -26,7 +26,7 @@ uring_init(struct vmirror_out *out, const struct vmirror_block *blocks, unsigned
 
 	if (uring == NULL || all == NULL)
 		goto free;
-	ret = io_uring_queue_init(n, &uring->ring, 0);
+	ret = io_uring_queue_init(n + 1, &uring->ring, 0); /* and one to be placed with */
 	if (ret != 0)
 		goto free;
 	/* A child of fork() has no business in it. */
@@ -52,7 +52,6 @@ uring_submit(struct vmirror_out *out, struct vmirror_block *block)
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
 	const uint8_t *from = block->data + block->done;
 	uint32_t len = block->used - block->done;
-	int ret;
 
 	/* There are as many places as blocks. */
 	if (uring->fixed)
@@ -62,13 +61,8 @@ uring_submit(struct vmirror_out *out, struct vmirror_block *block)
 		io_uring_prep_write(sqe, block->file->fd, from, len, block->offset + block->done);
 	io_uring_sqe_set_data(sqe, block);
 	block->pending = true;
-	do
-		ret = io_uring_submit(&uring->ring);
-	while (ret == -EINTR || ret == -EAGAIN || ret == -EBUSY);
-	if (ret < 0) {
-		block->pending = false;
-		block->error = ret;
-	}
+	/* What the kernel has no room for now it gets with the next ones. */
+	io_uring_submit(&uring->ring);
 }
 
 static void
@@ -77,11 +71,15 @@ uring_reap(struct vmirror_out *out)
 	struct uring *uring = out->priv;
 	struct io_uring_cqe *cqe;
 
+	if (io_uring_sq_ready(&uring->ring) > 0)
+		io_uring_submit(&uring->ring);
 	while (io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
 		struct vmirror_block *block = io_uring_cqe_get_data(cqe);
 		int res = cqe->res;
 
 		io_uring_cqe_seen(&uring->ring, cqe);
+		if (block == NULL)
+			continue;
 		block->pending = false;
 		if (res > 0)
 			block->done += (uint32_t)res;
@@ -108,12 +106,20 @@ static void
 uring_place(struct vmirror_out *out)
 {
 	struct uring *uring = out->priv;
+	struct io_uring_sqe *sqe;
 	cpu_set_t here;
 
 	if (sched_getaffinity(0, sizeof(here), &here) != 0 || CPU_EQUAL(&here, &uring->placed))
 		return;
-	uring->placed = here;
-	io_uring_register_iowq_aff(&uring->ring, sizeof(here), &here);
+	/* A thread has no workers whose place could be said before it has submitted something. */
+	sqe = io_uring_get_sqe(&uring->ring);
+	if (sqe == NULL)
+		return;
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data(sqe, NULL);
+	io_uring_submit(&uring->ring);
+	if (io_uring_register_iowq_aff(&uring->ring, sizeof(here), &here) == 0)
+		uring->placed = here;
 }
 
 static void

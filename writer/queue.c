@@ -12,9 +12,6 @@
 
 #include "writer/state.h"
 
-/* How long a full disk is left alone. */
-#define AGAIN_NS UINT64_C(1000000000)
-
 static size_t
 block_room(const struct vmirror_writer *w)
 {
@@ -157,9 +154,8 @@ release(struct vmirror_writer *w, struct vmirror_block *b)
 	w->free = b;
 }
 
-/* What was filled and not sent is lost. */
-static void
-lose_filled(struct vmirror_writer *w)
+void
+vmirror_queue_lose_filled(struct vmirror_writer *w)
 {
 	if (w->block == NULL)
 		return;
@@ -188,13 +184,20 @@ vmirror_queue_send(struct vmirror_writer *w, bool last)
 	struct vmirror_block *b = w->block;
 	struct vmirror_set_file *file = w->file;
 
-	if (b == NULL || w->used == 0)
+	if (b == NULL)
 		return;
+	/* What ends a frame is more than nothing. */
+	if (w->used == 0 && (w->compress == NULL || !last)) {
+		vmirror_queue_lose_filled(w);
+		return;
+	}
 	if (w->compress != NULL) {
 		b->used = (uint32_t)vmirror_compress_flush(w->compress, b->data, b->room, w->fill,
 							   w->used, last);
 		if (b->used == 0) {
-			lose_filled(w);
+			vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
+					   "%.120s: zstd is out of memory", file->file.path);
+			vmirror_queue_lose_filled(w);
 			return;
 		}
 	} else {
@@ -234,6 +237,7 @@ settle_first(struct vmirror_writer *w, bool written)
 	w->out.first = b->next;
 	settle_packets(w, b, written);
 	if (written) {
+		file->settled = b->offset + b->used;
 		pthread_mutex_lock(&w->lock);
 		w->status.bytes += b->used;
 		if (w->status.state == VMIRROR_WRITER_FULL)
@@ -245,8 +249,8 @@ settle_first(struct vmirror_writer *w, bool written)
 		vmirror_set_finish(w, file);
 }
 
-static bool
-any_pending(const struct vmirror_writer *w)
+bool
+vmirror_queue_pending(const struct vmirror_writer *w)
 {
 	const struct vmirror_block *b;
 
@@ -330,11 +334,11 @@ lose_first(struct vmirror_writer *w)
 		return false;
 	}
 	tell(w, b);
-	w->again_ns = w->now_ns + AGAIN_NS;
+	w->again_ns = w->now_ns + VMIRROR_WRITER_AGAIN_NS;
 	file->broken = true;
 	file->file.end = b->offset;
-	if (file == w->file)
-		lose_filled(w);
+	if (file == w->file || w->status.state != VMIRROR_WRITER_FULL)
+		vmirror_queue_lose_filled(w);
 	return true;
 }
 
@@ -349,7 +353,7 @@ vmirror_queue_settle(struct vmirror_writer *w)
 		bool last = file->blocks == 1;
 
 		if (b->error != 0 && !file->broken) {
-			if (any_pending(w) || !lose_first(w))
+			if (vmirror_queue_pending(w) || !lose_first(w))
 				return;
 		}
 		/* Before it is settled, and perhaps finished. */
@@ -365,8 +369,18 @@ vmirror_queue_settle(struct vmirror_writer *w)
 void
 vmirror_queue_give_up(struct vmirror_writer *w)
 {
-	lose_filled(w);
-	w->stuck = any_pending(w) && w->out.ops != &vmirror_out_stream;
+	struct vmirror_block *b;
+
+	vmirror_queue_lose_filled(w);
+	w->stuck = vmirror_queue_pending(w) && w->out.ops != &vmirror_out_stream;
+	for (b = w->out.first; b != NULL; b = b->next) {
+		struct vmirror_set_file *file = file_of(b);
+
+		file->stuck = w->stuck;
+		if (!file->broken)
+			file->file.end = b->offset;
+		file->broken = true;
+	}
 	while (w->out.first != NULL)
 		settle_first(w, false);
 }

@@ -20,9 +20,6 @@
 
 extern char **environ;
 
-/* Programs that may run at a time. */
-#define MAX_CHILDREN 64
-
 static bool
 rotates(const struct vmirror_writer *w)
 {
@@ -104,22 +101,21 @@ vmirror_set_end(struct vmirror_writer *w)
 		vmirror_set_finish(w, file);
 }
 
-/* A process of the host's making: none of our signals blocked, no descriptor of ours. */
+/*
+ * In the background of a shell that ends at once, so that nobody has to wait for it: it may outlive the
+ * process, whose descriptors and blocked signals it does not get.
+ */
 static void
 run(struct vmirror_writer *w, char *path)
 {
-	char script[VMIRROR_WRITER_TEXT_SIZE + 8];
+	char script[VMIRROR_WRITER_TEXT_SIZE + 16];
 	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, script, (char[]){"sh"}, path, NULL};
+	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, defaults;
-	pid_t *more;
 	pid_t pid;
 
-	more = realloc(w->children, (w->n_children + 1) * sizeof(*more));
-	if (more == NULL)
-		return;
-	w->children = more;
-	snprintf(script, sizeof(script), "%s \"$1\"", w->opts.exec);
+	snprintf(script, sizeof(script), "{ %s \"$1\"\n} &", w->opts.exec);
 	sigemptyset(&none);
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
@@ -127,23 +123,12 @@ run(struct vmirror_writer *w, char *path)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &defaults);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	if (w->n_children < MAX_CHILDREN &&
-	    posix_spawn(&pid, "/bin/sh", NULL, &attr, argv, environ) == 0)
-		w->children[w->n_children++] = pid;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+	if (posix_spawn(&pid, "/bin/sh", &actions, &attr, argv, environ) == 0)
+		waitpid(pid, NULL, 0);
+	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
-}
-
-void
-vmirror_set_reap(struct vmirror_writer *w)
-{
-	unsigned int i;
-
-	for (i = 0; i < w->n_children;) {
-		if (waitpid(w->children[i], NULL, WNOHANG) == 0)
-			i++;
-		else
-			w->children[i] = w->children[--w->n_children];
-	}
 }
 
 static void
@@ -154,22 +139,28 @@ remember(struct vmirror_writer *w, const struct vmirror_file *file)
 	if (past == NULL)
 		return;
 	w->past = past;
-	past += w->n_past++;
-	memcpy(past->path, file->path, sizeof(past->path));
+	past += w->n_past;
+	past->path = strdup(file->path);
 	past->dev = file->dev;
 	past->ino = file->ino;
+	w->n_past += past->path != NULL;
 }
 
 void
 vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
 {
-	vmirror_file_close(&file->file);
-	if (w->opts.exec != NULL && file->file.regular)
+	w->n_ending--;
+	/* One that is stuck is left as it is: whoever closed it would wait, too. */
+	if (file->stuck)
+		return;
+	if (vmirror_file_close(&file->file) != 0)
+		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: writing failed at the end",
+				   file->file.path);
+	if (w->opts.exec != NULL && file->file.regular && file->file.end > 0)
 		run(w, file->file.path);
 	/* Only who removes files need know which there are. */
 	if (w->opts.files != 0 && file->file.regular)
 		remember(w, &file->file);
-	w->n_ending--;
 	keep_few(w, 0);
 	free(file);
 }
@@ -180,6 +171,7 @@ vmirror_set_remove_oldest(struct vmirror_writer *w)
 	if (w->n_past == 0)
 		return false;
 	vmirror_file_remove(w->past->path, w->past->dev, w->past->ino);
+	free(w->past->path);
 	memmove(w->past, w->past + 1, --w->n_past * sizeof(*w->past));
 	return true;
 }
@@ -192,7 +184,7 @@ vmirror_set_fini(struct vmirror_writer *w, bool discard)
 	else if (w->file != NULL)
 		close(w->file->file.out.fd);
 	free(w->file);
-	vmirror_set_reap(w);
-	free(w->children);
+	while (w->n_past > 0)
+		free(w->past[--w->n_past].path);
 	free(w->past);
 }

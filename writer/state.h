@@ -18,17 +18,22 @@
 #define VMIRROR_BLOCK_BYTES (1u << 20)
 #define VMIRROR_N_BLOCKS    16u
 
+/** How long a full disk is left alone. */
+#define VMIRROR_WRITER_AGAIN_NS UINT64_C(1000000000)
+
 /** A file of the set. It lives until its last block is settled. */
 struct vmirror_set_file {
 	struct vmirror_file file; /**< first: blocks point to it */
 	unsigned int blocks;      /**< under way */
 	bool ended;               /**< no more blocks come */
 	bool broken;              /**< what comes behind its end is lost */
+	bool stuck;               /**< the kernel does not let go of its blocks */
+	uint64_t settled;         /**< bytes that were written */
 };
 
 /** A file that is finished. */
 struct vmirror_set_past {
-	char path[PATH_MAX];
+	char *path;
 	dev_t dev;
 	ino_t ino;
 };
@@ -62,8 +67,6 @@ struct vmirror_writer {
 	unsigned int n_ending; /**< files that have ended, with blocks under way */
 	unsigned int index;    /**< of the file, from 1 on */
 	uint64_t rotate_at;    /**< CLOCK_MONOTONIC; 0: never */
-	pid_t *children;       /**< that exec= started */
-	unsigned int n_children;
 
 	uint64_t now_ns; /**< CLOCK_MONOTONIC, at the last poll */
 	uint64_t placed_ns;
@@ -111,9 +114,17 @@ vmirror_queue_count(struct vmirror_writer *w, unsigned int source);
 void
 vmirror_queue_send(struct vmirror_writer *w, bool last);
 
+/** What was filled and not sent is lost. */
+void
+vmirror_queue_lose_filled(struct vmirror_writer *w);
+
 /** Settle what is through, or has failed. */
 void
 vmirror_queue_settle(struct vmirror_writer *w);
+
+/** Whether any block is with the kernel, or waits for a reader. */
+bool
+vmirror_queue_pending(const struct vmirror_writer *w);
 
 /** All that is left is lost; what the kernel has stays its. */
 void
@@ -136,10 +147,6 @@ vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file);
 /** Remove the oldest of the files that are finished. @return false: there is none */
 bool
 vmirror_set_remove_oldest(struct vmirror_writer *w);
-
-/** See which of the programs that were run have ended. */
-void
-vmirror_set_reap(struct vmirror_writer *w);
 
 void
 vmirror_set_fini(struct vmirror_writer *w, bool discard);

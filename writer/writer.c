@@ -29,6 +29,9 @@
 /* Statistics of a port are shorter. */
 #define STATS_ROOM 1024u
 
+/* Of more there are none: a block has to hold them. */
+#define MAX_TOLD 256u
+
 #define NO_PORT UINT32_MAX
 
 static uint64_t
@@ -233,8 +236,18 @@ write_header(struct vmirror_writer *w)
 	/* Only pcapng has sections, each with a header of its own. */
 	if (w->opts.format->has_ports || w->file->file.end == 0)
 		w->used += w->opts.format->header(w->fill + w->used, &w->opts.about);
+	/* The others when they have a packet. */
 	for (i = 0; i < w->n_ports; i++)
+		w->port_ids[i] = NO_PORT;
+	for (i = 0; i < w->n_ports && w->used < VMIRROR_BLOCK_BYTES / 4; i++)
 		write_port(w, i);
+}
+
+/* Of so many ports there are statistics. */
+static unsigned int
+n_told(const struct vmirror_writer *w)
+{
+	return w->n_ports < MAX_TOLD ? w->n_ports : MAX_TOLD;
 }
 
 static void
@@ -243,7 +256,7 @@ write_stats(struct vmirror_writer *w)
 	const struct vmirror_writer_format *format = w->opts.format;
 	unsigned int i;
 
-	for (i = 0; format->stats != NULL && i < w->n_ports; i++) {
+	for (i = 0; format->stats != NULL && i < n_told(w); i++) {
 		struct vmirror_writer_stats stats = {.start_ns = w->start_ns};
 
 		if (w->port_ids[i] == NO_PORT)
@@ -270,22 +283,46 @@ loses(const struct vmirror_writer *w)
 	}
 }
 
+/* Whether what was wrong may be well again in a moment. */
+static bool
+passes(const struct vmirror_writer *w, int error)
+{
+	if (error == -EMFILE || error == -ENFILE)
+		return true;
+	return (error == -ENOSPC || error == -EDQUOT) && w->opts.on_full != VMIRROR_WRITER_STOP;
+}
+
+/* The next file of a set. */
+static bool
+open_next(struct vmirror_writer *w)
+{
+	struct vmirror_error err;
+	int ret;
+
+	do
+		ret = vmirror_set_open(w, &err);
+	while ((ret == -ENOSPC || ret == -EDQUOT) &&
+	       w->opts.on_full == VMIRROR_WRITER_DELETE_OLDEST && vmirror_set_remove_oldest(w));
+	if (ret == 0)
+		return true;
+	w->again_ns = w->now_ns + VMIRROR_WRITER_AGAIN_NS;
+	vmirror_writer_say(w, passes(w, ret) ? VMIRROR_WRITER_FULL : VMIRROR_WRITER_FAILED,
+			   "%.250s", err.text);
+	return false;
+}
+
 /* A block that has a file, whose header is there. */
 static enum vmirror_writer_answer
 begin(struct vmirror_writer *w)
 {
-	struct vmirror_error err;
-
 	if (w->block != NULL)
 		return VMIRROR_WRITER_TAKEN;
 	if (w->free == NULL)
 		vmirror_queue_settle(w);
 	if (loses(w))
 		return VMIRROR_WRITER_LOST;
-	if (w->file == NULL && vmirror_set_open(w, &err) != 0) {
-		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.250s", err.text);
+	if (w->file == NULL && !open_next(w))
 		return VMIRROR_WRITER_LOST;
-	}
 	if (!vmirror_queue_begin(w))
 		return VMIRROR_WRITER_BUSY;
 	if (!w->headed)
@@ -309,7 +346,7 @@ end_file(struct vmirror_writer *w)
 static uint32_t
 tail_room(const struct vmirror_writer *w)
 {
-	return w->n_ports * STATS_ROOM + VMIRROR_OUT_ALIGN + w->opts.format->pad_min;
+	return n_told(w) * STATS_ROOM + VMIRROR_OUT_ALIGN + w->opts.format->pad_min;
 }
 
 /* Of the block, so many bytes can still be used. */
@@ -369,7 +406,7 @@ vmirror_writer_put(struct vmirror_writer *w, unsigned int source, unsigned int p
 	return VMIRROR_WRITER_TAKEN;
 }
 
-/* Whether somebody has removed the file under our hands. */
+/* Whether somebody has removed the file under our hands, or emptied it. */
 static void
 look_at_file(struct vmirror_writer *w)
 {
@@ -378,6 +415,12 @@ look_at_file(struct vmirror_writer *w)
 
 	if (w->file == NULL || fstat(w->file->file.out.fd, &st) != 0)
 		return;
+	if (w->file->file.regular && (uint64_t)st.st_size < w->file->settled && !loses(w)) {
+		vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
+				   "%.120s was truncated or overwritten by somebody else",
+				   w->file->file.path);
+		vmirror_queue_lose_filled(w);
+	}
 	removed = st.st_nlink == 0;
 	pthread_mutex_lock(&w->lock);
 	w->status.removed = removed && w->file->file.regular;
@@ -393,7 +436,6 @@ look_around(struct vmirror_writer *w)
 	look_at_file(w);
 	if (w->out.ops->place != NULL)
 		w->out.ops->place(&w->out);
-	vmirror_set_reap(w);
 }
 
 /* Send off what was filled so long ago. */
@@ -425,7 +467,7 @@ vmirror_writer_flush(struct vmirror_writer *w, uint64_t ns)
 	send_old(w, 0);
 	if (w->out.first != NULL)
 		vmirror_writer_wait(w, ns);
-	return w->out.first == NULL;
+	return w->out.first == NULL && (w->block == NULL || w->block->pkts == 0 || loses(w));
 }
 
 void
@@ -433,7 +475,7 @@ vmirror_writer_wait(struct vmirror_writer *w, uint64_t ns)
 {
 	w->now_ns = vmirror_writer_now_ns();
 	vmirror_queue_settle(w);
-	if (w->out.first == NULL || !w->out.first->pending)
+	if (!vmirror_queue_pending(w))
 		return;
 	w->out.ops->wait(&w->out, ns);
 	vmirror_queue_settle(w);
@@ -452,7 +494,8 @@ progress(const struct vmirror_writer *w)
 static bool
 wait_for_all(struct vmirror_writer *w, uint64_t patience_ns)
 {
-	uint64_t since = vmirror_writer_now_ns();
+	uint64_t start = vmirror_writer_now_ns();
+	uint64_t since = start;
 	uint64_t at = progress(w);
 
 	while (w->out.first != NULL) {
@@ -460,9 +503,10 @@ wait_for_all(struct vmirror_writer *w, uint64_t patience_ns)
 		if (progress(w) != at) {
 			at = progress(w);
 			since = w->now_ns;
-		} else if (w->now_ns - since >= patience_ns) {
-			return false;
 		}
+		/* Nor does a reader who takes a little now and then keep us for ever. */
+		if (w->now_ns - since >= patience_ns || w->now_ns - start >= 3 * patience_ns)
+			return false;
 	}
 	return true;
 }
@@ -488,6 +532,7 @@ vmirror_writer_finish(struct vmirror_writer *w, uint64_t patience_ns)
 	}
 	if (!all || !wait_for_all(w, patience_ns))
 		vmirror_queue_give_up(w);
+	vmirror_queue_lose_filled(w);
 	if (w->file != NULL)
 		vmirror_set_end(w);
 }
@@ -503,7 +548,11 @@ vmirror_writer_status(struct vmirror_writer *w, struct vmirror_writer_status *st
 void
 vmirror_writer_forked(struct vmirror_writer *w)
 {
+	const struct vmirror_block *b;
+
 	/* Also the lock on the file is the child's as long as it has the descriptor. */
 	if (w->file != NULL)
 		vmirror_file_divert(&w->file->file);
+	for (b = w->out.first; b != NULL; b = b->next)
+		vmirror_file_divert(&((struct vmirror_set_file *)b->file)->file);
 }

@@ -191,6 +191,18 @@ streams() {
 	rm "$T/fifo"
 }
 
+# No packets any more, and then a file ends.
+quiet() {
+	replay_on mixed "name=plain,sink=[file,path=p.pcap,format=pcap,rotate_seconds=1]" \
+		"name=zst,sink=[file,path=z.zst,format=pcap,compress=zstd]"
+	sleep 2.5
+	stop_vmirror INT
+	readable p_*.pcap z.zst
+	quietly "zstd" zstd -tq z.zst
+	expect "a file that nothing was added to is whole" test "$(count_all p_*.pcap)" = \
+		"$(pcap count "$T/in.pcap")"
+}
+
 # What was seen is in the file within a second, though nobody has asked for it.
 soon() {
 	replay_on mixed "name=soon,sink=[file,path=soon.pcapng]"
@@ -207,3 +219,4 @@ directions
 rotated
 streams
 soon
+quiet

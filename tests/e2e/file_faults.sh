@@ -104,7 +104,26 @@ full() {
 	no_disk
 }
 
+# A mirror that cannot be added makes no file, and runs nothing for it.
+not_added() {
+	! "$VMIRROR" --no-huge -m 64 --no-pci -l "$core" --vdev net_null0,no-rx=1 -- --duration 1 \
+		--mirror "port=0,core=999,sink=[file,path=x,exec=touch ran; true]" \
+		>"$T/out" 2>"$T/err" || fail "it ran on core 999"
+	expect "no such core: said" grep -q "core=999: there is no such core" "$T/err"
+	sleep 0.2
+	expect "and nothing is left behind" test -z "$(ls -A)"
+}
+
 removed() {
+	mkdir sub
+	endless "name=m,sink=[file,path=sub/m.pcapng]"
+	sleep 0.6
+	: >sub/m.pcapng
+	expect "the file is emptied: said" \
+		wait_for 5 said "mirror 'm' failed: .*truncated or overwritten by somebody else"
+	stop_vmirror INT
+	rm -rf ./*
+
 	mkdir sub
 	endless "name=m,sink=[file,path=sub/m.pcapng]"
 	rm sub/m.pcapng
@@ -166,6 +185,19 @@ fifos() {
 	spawn /dev/null /dev/null cat f
 	reader=$child
 	sleep 0.3
+	endless "name=none,sink=[file,path=f]"
+	kill -KILL "$reader"
+	wait "$reader" 2>/dev/null || true
+	wait_for 10 said "mirror 'none': .*its reader has gone" || fail "not said"
+	rm f
+	sleep 1.5
+	expect "a fifo that is removed does not become a file" test ! -e f
+	stop_vmirror INT
+	mkfifo f
+
+	spawn /dev/null /dev/null cat f
+	reader=$child
+	sleep 0.3
 	endless "name=stuck,sink=[file,path=f]"
 	kill -STOP "$reader"
 	sleep 1
@@ -177,6 +209,7 @@ fifos() {
 	rm -f ./*
 }
 
+not_added
 killed
 full
 removed
