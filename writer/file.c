@@ -107,6 +107,9 @@ examine(struct vmirror_file *file, bool overwrite, struct vmirror_error *err)
 	file->fifo = S_ISFIFO(st.st_mode);
 	file->out.is_pipe = file->fifo;
 	file->regular = S_ISREG(st.st_mode);
+	if (S_ISCHR(st.st_mode) && isatty(file->out.fd))
+		return refuse(file->path, -EINVAL,
+			      "is a terminal, which no capture is written to; name a file", err);
 	if (!file->regular)
 		return file->fifo || S_ISCHR(st.st_mode)
 			       ? 0
@@ -139,7 +142,8 @@ int
 vmirror_file_open(struct vmirror_file *file, const char *path, const struct vmirror_file_opts *opts,
 		  struct vmirror_error *err)
 {
-	const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	/* No terminal becomes that of a process which has none. */
+	const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	int ret;
 
 	*file = (struct vmirror_file){.step = RESERVE_STEP};

@@ -288,7 +288,8 @@ cut(struct vmirror_writer *w, struct vmirror_set_file *file)
 		return;
 	/* What came next would refer to what was lost: it begins anew. */
 	w->headed = false;
-	if (ftruncate(file->file.out.fd, (off_t)file->file.end) == 0)
+	/* Of a descriptor's file it is not known where the capture began. */
+	if (file->file.regular && ftruncate(file->file.out.fd, (off_t)file->file.end) == 0)
 		file->file.reserved = file->file.end;
 }
 
@@ -305,8 +306,10 @@ tell(struct vmirror_writer *w, const struct vmirror_block *b)
 {
 	const char *path = file_of(b)->file.path;
 	bool stream = !file_of(b)->file.regular;
+	/* Only what can be cut goes on behind a loss. */
+	bool ends = w->opts.on_full == VMIRROR_WRITER_STOP || w->compress != NULL || stream;
 
-	if (is_full(b->error) && w->opts.on_full != VMIRROR_WRITER_STOP && w->compress == NULL)
+	if (is_full(b->error) && !ends)
 		vmirror_writer_say(w, VMIRROR_WRITER_FULL, "%.120s: its disk is full", path);
 	else if (is_full(b->error))
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: its disk is full", path);
@@ -325,6 +328,9 @@ lose_first(struct vmirror_writer *w)
 	struct vmirror_set_file *file = file_of(b);
 
 	if (b->error == -EINVAL && vmirror_file_undirect(&file->file)) {
+		pthread_mutex_lock(&w->lock);
+		w->status.direct = false;
+		pthread_mutex_unlock(&w->lock);
 		submit_again(w);
 		return false;
 	}

@@ -35,7 +35,7 @@ through() {
 	for i in 0 1 2 3; do
 		veth "$i" "$([ "$i" -lt 3 ] && echo "$2" || echo "$3")"
 		watch "p$i" "$T/p$i.pcap" collector
-		watchers+=("$child")
+		watchers+=("$child" "$T/p$i.pcap")
 		mirrors+=(--mirror "name=m$i,port=0,dir=rx,$ring_bytes${extra}sink=[${sinks[i]}]")
 	done
 	start_vmirror -l "$core" --vdev "net_pcap0,rx_pcap=$T/in.pcap" -- "${mirrors[@]}"
@@ -44,11 +44,10 @@ through() {
 		pcap fit "$T/in.pcap" "$T/want$i.pcap" "$limit"
 		wait_for 20 packets "$T/p$i.pcap" "$(pcap count "$T/want$i.pcap")" || true
 	done
-	sleep 0.5
 	stop_vmirror INT
+	unwatch "${watchers[@]}"
 	for i in 0 1 2 3; do
 		n=$(pcap count "$T/want$i.pcap")
-		unwatch "${watchers[i]}" "$T/p$i.pcap"
 		expect "$kind, mtu $2: [${sinks[i]}] shows $n of $all packets, byte for byte" \
 			same "$T/want$i.pcap" "$T/p$i.pcap" ${extra:+"${extra%,}"}
 		counted "m$i" captured "$all"

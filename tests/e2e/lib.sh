@@ -259,13 +259,17 @@ watch() {
 	wait_for 10 is_listening "$2.err" || fail "tcpdump did not start on $1"
 }
 
-# unwatch PROCESS FILE. tcpdump gets its last packets up to a second late, and none after a signal.
+# unwatch [PROCESS FILE]... tcpdump gets its last packets up to a second late, and none after a
+# signal.
 unwatch() {
 	sleep 1.1
-	kill -INT "$1" 2>/dev/null || true
-	wait_for 10 gone "$1" || fail "tcpdump did not end"
-	grep -q '^0 packets dropped by kernel' "$2.err" ||
-		fail "tcpdump itself lost packets: $(grep dropped "$2.err")"
+	while [ $# -gt 0 ]; do
+		kill -INT "$1" 2>/dev/null || true
+		wait_for 10 gone "$1" || fail "tcpdump did not end"
+		grep -q '^0 packets dropped by kernel' "$2.err" ||
+			fail "tcpdump itself lost packets: $(grep dropped "$2.err")"
+		shift 2
+	done
 }
 
 # same A B [OPTION]...: as pcap.py says.

@@ -66,8 +66,7 @@ exactness() {
 	counted cut truncated "$(pcap sizes "$T/in.pcap" | awk '$1 > 64' | wc -l)"
 	expect "mon0 is gone" no_interface mon0
 	expect "mon1 is gone" no_interface mon1
-	unwatch "$live" "$T/live.pcap"
-	unwatch "$cut" "$T/cut.pcap"
+	unwatch "$live" "$T/live.pcap" "$cut" "$T/cut.pcap"
 }
 
 silence

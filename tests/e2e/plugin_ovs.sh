@@ -34,8 +34,7 @@ to_the_tap() {
 	pings 30
 	download
 	wait_for 20 same_ip "$T/wire.pcap" "$T/mon.pcap" "icmp" || true
-	unwatch "$child" "$T/wire.pcap"
-	unwatch "$wire" "$T/mon.pcap"
+	unwatch "$child" "$T/wire.pcap" "$wire" "$T/mon.pcap"
 	expect "mon0 shows the pings, byte for byte" same_ip "$T/wire.pcap" "$T/mon.pcap" icmp
 	expect "and nothing else" test -z "$(tcpdump -nr "$T/mon.pcap" not icmp 2>/dev/null)"
 }

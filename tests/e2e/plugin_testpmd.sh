@@ -69,8 +69,7 @@ byte_for_byte() {
 	pings 50
 	download
 	wait_for 20 agree || true
-	unwatch "$wire" "$T/wire.pcap"
-	unwatch "$child" "$T/mon.pcap"
+	unwatch "$wire" "$T/wire.pcap" "$child" "$T/mon.pcap"
 	only_ip wire mon
 	expect "mon0 shows what is on a's wire, byte for byte" same wire.ip mon.ip by-source
 	expect "hundreds of packets" packets mon.ip 200

@@ -11,7 +11,7 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/vhost.sh"
 begin dpdk-testpmd ip ping curl python3 ss
 
-kills=8
+kills=5
 [ -z "$soak" ] || kills=50
 
 said() {
