@@ -33,9 +33,9 @@
 #define LATE_S      0.01
 #define LOWEST_PPS  20e3
 #define HIGHEST_PPS 12e6
-#define STEPS       7      /* of the bisection: to 600^(1/128), 5 % */
-#define TRIES       2      /* before a rate is one that does not hold */
-#define AHEAD       200000 /* packets that may wait, in the closed loop */
+#define STEPS       7     /* of the bisection: to 600^(1/128), 5 % */
+#define TRIES       2     /* before a rate is one that does not hold */
+#define AHEAD_BYTES 100e6 /* that may wait, in the closed loop */
 
 #define RING "latency=2ms,ring_bytes=256M,"
 
@@ -153,13 +153,14 @@ in_flight(void)
 static uint64_t
 send_closed(uint64_t until)
 {
+	const unsigned int bursts = AHEAD_BYTES / 4 / BED_BURST / (bed.bytes + 32);
 	uint64_t sent = 0;
 
 	while (rte_rdtsc() < until) {
-		if (in_flight() > AHEAD)
+		if (in_flight() > 3 * bursts * BED_BURST)
 			continue;
-		bed_forward(BED_MIRRORED, AHEAD / BED_BURST / 2);
-		sent += AHEAD / BED_BURST / 2 * BED_BURST;
+		bed_forward(BED_MIRRORED, bursts);
+		sent += (uint64_t)bursts * BED_BURST;
 	}
 	while (in_flight() > 0 && rte_rdtsc() < until + rte_get_tsc_hz())
 		rte_delay_us_sleep(1000);

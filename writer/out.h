@@ -26,9 +26,9 @@ struct vmirror_block {
 	uint32_t done;                 /**< of these, bytes that are written */
 	uint64_t offset;               /**< place in the file of the first */
 	struct vmirror_out_file *file; /**< that it belongs into */
-	bool pending;                  /**< with the kernel */
+	bool pending;                  /**< to be written, or being so */
+	bool sent;                     /**< to the kernel; out_uring.c's */
 	int error;                     /**< negative errno; 0: none so far */
-	unsigned int index;            /**< among all blocks */
 
 	/* writer.c's. */
 	uint64_t began_ns; /**< when the first byte came; CLOCK_MONOTONIC */
@@ -53,10 +53,10 @@ struct vmirror_out {
 struct vmirror_out_ops {
 	const char *name;
 
-	/** @param blocks, n  all blocks that there will be. @return 0 or -errno */
-	int (*init)(struct vmirror_out *out, const struct vmirror_block *blocks, unsigned int n);
+	/** @return 0 or -errno */
+	int (*init)(struct vmirror_out *out);
 
-	/** Begin to write a block. Does not wait, unless there is no other way (pwrite). */
+	/** Begin to write a block, which is in the list. Does not wait, unless there is no other way (pwrite). */
 	void (*submit)(struct vmirror_out *out, struct vmirror_block *block);
 
 	/** See how far blocks have come; error is set, and pending cleared, where one ended. */

@@ -8,7 +8,7 @@
 #include "writer/out.h"
 
 static int
-pwrite_init(struct vmirror_out *out, const struct vmirror_block *blocks, unsigned int n)
+pwrite_init(struct vmirror_out *out)
 {
 	return 0;
 }

@@ -15,7 +15,7 @@
 #include "writer/out.h"
 
 static int
-stream_init(struct vmirror_out *out, const struct vmirror_block *blocks, unsigned int n)
+stream_init(struct vmirror_out *out)
 {
 	return 0;
 }

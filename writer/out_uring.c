@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Blocks written with io_uring: many at a time, none of them waited for. */
+/*
+ * Blocks written with io_uring. Two writes are under way at a time, each of as many blocks as have come
+ * together meanwhile: one after the other, writes that make a file longer are not slower than many at a
+ * time, if only they are large. The second is there so that the disk need not wait for us.
+ */
 
 #include <errno.h>
 #include <liburing.h>
@@ -10,59 +14,120 @@
 
 #include "writer/out.h"
 
+#define WRITES     2
+#define MAX_BLOCKS 7 /* of a write: with those of the other one, some are left to be filled */
+
+/* Blocks that stand one behind the other in a file. */
+struct write {
+	struct vmirror_block *first; /* NULL: none is under way */
+	unsigned int n;
+	struct iovec iov[MAX_BLOCKS];
+};
+
 struct uring {
 	struct io_uring ring;
-	bool fixed; /* the blocks' memory is the kernel's to write from without asking each time */
+	struct write writes[WRITES];
 	cpu_set_t placed;
 };
 
 static int
-uring_init(struct vmirror_out *out, const struct vmirror_block *blocks, unsigned int n)
+uring_init(struct vmirror_out *out)
 {
 	struct uring *uring = calloc(1, sizeof(*uring));
-	struct iovec *all = calloc(n, sizeof(*all));
-	unsigned int i;
-	int ret = -ENOMEM;
+	int ret;
 
-	if (uring == NULL || all == NULL)
-		goto free;
-	ret = io_uring_queue_init(n + 1, &uring->ring, 0); /* and one to be placed with */
-	if (ret != 0)
-		goto free;
+	if (uring == NULL)
+		return -ENOMEM;
+	ret = io_uring_queue_init(WRITES + 1, &uring->ring, 0); /* and one to be placed with */
+	if (ret != 0) {
+		free(uring);
+		return ret;
+	}
 	/* A child of fork() has no business in it. */
 	io_uring_ring_dontfork(&uring->ring);
-	for (i = 0; i < n; i++)
-		all[i] = (struct iovec){.iov_base = blocks[i].data, .iov_len = blocks[i].room};
-	/* Counts as locked memory, of which there may be too little allowed. */
-	uring->fixed = io_uring_register_buffers(&uring->ring, all, n) == 0;
-	free(all);
 	out->priv = uring;
 	return 0;
+}
 
-free:
-	free(all);
-	free(uring);
-	return ret;
+/* The oldest blocks that wait and follow one another in a file. */
+static bool
+gather(const struct vmirror_out *out, struct write *write)
+{
+	struct vmirror_block *b = out->first;
+	uint64_t end;
+
+	while (b != NULL && (!b->pending || b->sent))
+		b = b->next;
+	if (b == NULL)
+		return false;
+	write->first = b;
+	write->n = 0;
+	end = b->offset + b->done;
+	while (b != NULL && b->pending && !b->sent && write->n < MAX_BLOCKS &&
+	       b->file == write->first->file && b->offset + b->done == end) {
+		write->iov[write->n++] = (struct iovec){
+			.iov_base = b->data + b->done,
+			.iov_len = b->used - b->done,
+		};
+		b->sent = true;
+		end = b->offset + b->used;
+		b = b->next;
+	}
+	return true;
+}
+
+static void
+start(struct vmirror_out *out)
+{
+	struct uring *uring = out->priv;
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+
+	for (i = 0; i < WRITES; i++) {
+		struct write *write = &uring->writes[i];
+
+		if (write->first != NULL || !gather(out, write))
+			continue;
+		/* There are as many places as writes. */
+		sqe = io_uring_get_sqe(&uring->ring);
+		io_uring_prep_writev(sqe, write->first->file->fd, write->iov, write->n,
+				     write->first->offset + write->first->done);
+		io_uring_sqe_set_data(sqe, write);
+	}
+	/* What the kernel has no room for now it gets with the next ones. */
+	if (io_uring_sq_ready(&uring->ring) > 0)
+		io_uring_submit(&uring->ring);
 }
 
 static void
 uring_submit(struct vmirror_out *out, struct vmirror_block *block)
 {
-	struct uring *uring = out->priv;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
-	const uint8_t *from = block->data + block->done;
-	uint32_t len = block->used - block->done;
-
-	/* There are as many places as blocks. */
-	if (uring->fixed)
-		io_uring_prep_write_fixed(sqe, block->file->fd, from, len,
-					  block->offset + block->done, (int)block->index);
-	else
-		io_uring_prep_write(sqe, block->file->fd, from, len, block->offset + block->done);
-	io_uring_sqe_set_data(sqe, block);
 	block->pending = true;
-	/* What the kernel has no room for now it gets with the next ones. */
-	io_uring_submit(&uring->ring);
+	block->sent = false;
+	start(out);
+}
+
+/* A write is through: with all of its blocks, some, or none. */
+static void
+complete(struct write *write, int res)
+{
+	uint32_t left = res > 0 ? (uint32_t)res : 0;
+	bool failed = res <= 0 && res != -EINTR && res != -EAGAIN;
+	struct vmirror_block *b = write->first;
+	unsigned int i;
+
+	for (i = 0; i < write->n; i++, b = b->next) {
+		uint32_t done = b->used - b->done < left ? b->used - b->done : left;
+
+		b->done += done;
+		left -= done;
+		b->sent = false;
+		/* Less than asked for: what stops it shows at the next try. */
+		b->pending = b->done < b->used && !failed;
+		if (failed)
+			b->error = res != 0 ? res : -EIO;
+	}
+	write->first = NULL;
 }
 
 static void
@@ -71,24 +136,15 @@ uring_reap(struct vmirror_out *out)
 	struct uring *uring = out->priv;
 	struct io_uring_cqe *cqe;
 
-	if (io_uring_sq_ready(&uring->ring) > 0)
-		io_uring_submit(&uring->ring);
 	while (io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
-		struct vmirror_block *block = io_uring_cqe_get_data(cqe);
+		struct write *write = io_uring_cqe_get_data(cqe);
 		int res = cqe->res;
 
 		io_uring_cqe_seen(&uring->ring, cqe);
-		if (block == NULL)
-			continue;
-		block->pending = false;
-		if (res > 0)
-			block->done += (uint32_t)res;
-		else if (res != -EINTR && res != -EAGAIN)
-			block->error = res != 0 ? res : -EIO;
-		/* Less than asked for: what stops it shows at the next try. */
-		if (block->error == 0 && block->done < block->used)
-			uring_submit(out, block);
+		if (write != NULL)
+			complete(write, res);
 	}
+	start(out);
 }
 
 static void

@@ -40,7 +40,6 @@ map_blocks(struct vmirror_writer *w)
 	for (i = 0; i < VMIRROR_N_BLOCKS; i++) {
 		w->blocks[i].data = w->memory + i * room;
 		w->blocks[i].room = (uint32_t)room;
-		w->blocks[i].index = i;
 		w->blocks[i].next = w->free;
 		w->free = &w->blocks[i];
 	}
@@ -53,11 +52,11 @@ open_out(struct vmirror_writer *w)
 	const struct vmirror_out_ops *stream = &vmirror_out_stream;
 
 	w->out.ops = w->file->file.regular ? &vmirror_out_uring : stream;
-	if (w->out.ops->init(&w->out, w->blocks, VMIRROR_N_BLOCKS) == 0)
+	if (w->out.ops->init(&w->out) == 0)
 		return 0;
 	/* Forbidden, by a seccomp filter or the system's administrator. */
 	w->out.ops = &vmirror_out_pwrite;
-	return w->out.ops->init(&w->out, w->blocks, VMIRROR_N_BLOCKS);
+	return w->out.ops->init(&w->out);
 }
 
 int
@@ -184,7 +183,7 @@ vmirror_queue_send(struct vmirror_writer *w, bool last)
 	struct vmirror_block *b = w->block;
 	struct vmirror_set_file *file = w->file;
 
-	if (b == NULL)
+	if (b == NULL || vmirror_writer_is_over(w))
 		return;
 	/* What ends a frame is more than nothing. */
 	if (w->used == 0 && (w->compress == NULL || !last)) {
@@ -195,9 +194,8 @@ vmirror_queue_send(struct vmirror_writer *w, bool last)
 		b->used = (uint32_t)vmirror_compress_flush(w->compress, b->data, b->room, w->fill,
 							   w->used, last);
 		if (b->used == 0) {
-			vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
-					   "%.120s: zstd is out of memory", file->file.path);
-			vmirror_queue_lose_filled(w);
+			vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: compressing failed",
+					   file->file.path);
 			return;
 		}
 	} else {
@@ -343,7 +341,7 @@ lose_first(struct vmirror_writer *w)
 	w->again_ns = w->now_ns + VMIRROR_WRITER_AGAIN_NS;
 	file->broken = true;
 	file->file.end = b->offset;
-	if (file == w->file || w->status.state != VMIRROR_WRITER_FULL)
+	if (file == w->file)
 		vmirror_queue_lose_filled(w);
 	return true;
 }
@@ -370,6 +368,9 @@ vmirror_queue_settle(struct vmirror_writer *w)
 			settle_first(w, !file->broken);
 		}
 	}
+	/* In its turn, so that packets are settled in their order. */
+	if (b == NULL && vmirror_writer_is_over(w))
+		vmirror_queue_lose_filled(w);
 }
 
 void

@@ -179,6 +179,17 @@ vmirror_set_remove_oldest(struct vmirror_writer *w)
 void
 vmirror_set_fini(struct vmirror_writer *w, bool discard)
 {
+	struct vmirror_block *b;
+
+	/* Of files that have ended some may have blocks under way, if nobody has finished. */
+	for (b = w->stuck ? NULL : w->out.first; b != NULL; b = b->next) {
+		struct vmirror_set_file *file = (struct vmirror_set_file *)b->file;
+
+		if (--file->blocks > 0 || file == w->file)
+			continue;
+		close(file->file.out.fd);
+		free(file);
+	}
 	if (w->file != NULL && discard)
 		vmirror_file_discard(&w->file->file);
 	else if (w->file != NULL)

@@ -86,6 +86,13 @@ void
 vmirror_writer_say(struct vmirror_writer *w, enum vmirror_writer_state state, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** Whether nothing more is ever written. */
+static inline bool
+vmirror_writer_is_over(const struct vmirror_writer *w)
+{
+	return w->status.state == VMIRROR_WRITER_GONE || w->status.state == VMIRROR_WRITER_FAILED;
+}
+
 /** Count packets of a source that were written or lost. */
 static inline void
 vmirror_writer_settle(struct vmirror_writer *w, unsigned int source, uint64_t pkts, bool written)

@@ -315,6 +315,8 @@ open_next(struct vmirror_writer *w)
 static enum vmirror_writer_answer
 begin(struct vmirror_writer *w)
 {
+	if (vmirror_writer_is_over(w))
+		return VMIRROR_WRITER_LOST;
 	if (w->block != NULL)
 		return VMIRROR_WRITER_TAKEN;
 	if (w->free == NULL)
@@ -389,11 +391,15 @@ vmirror_writer_put(struct vmirror_writer *w, unsigned int source, unsigned int p
 {
 	const struct vmirror_writer_format *format = w->opts.format;
 	size_t size = format->packet_size(pkt);
+	/* A port that the file does not know stands before its first packet. */
+	size_t more = w->port_ids[port] == NO_PORT ? format->header_max : 0;
 	enum vmirror_writer_answer answer;
 
+	if (vmirror_writer_is_over(w))
+		return VMIRROR_WRITER_LOST;
 	/* In the usual case nothing but this. */
-	if (w->block == NULL || !fits(w, size + format->header_max) || is_too_long(w, size)) {
-		answer = make_room(w, size + format->header_max);
+	if (w->block == NULL || !fits(w, size + more) || is_too_long(w, size + more)) {
+		answer = make_room(w, size + more);
 		if (answer != VMIRROR_WRITER_TAKEN)
 			return answer;
 	}
@@ -419,7 +425,6 @@ look_at_file(struct vmirror_writer *w)
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
 				   "%.120s was truncated or overwritten by somebody else",
 				   w->file->file.path);
-		vmirror_queue_lose_filled(w);
 	}
 	removed = st.st_nlink == 0;
 	pthread_mutex_lock(&w->lock);
@@ -442,7 +447,7 @@ look_around(struct vmirror_writer *w)
 static void
 send_old(struct vmirror_writer *w, uint64_t age_ns)
 {
-	if (w->block != NULL && w->block->pkts > 0 && !loses(w) &&
+	if (w->block != NULL && w->block->pkts > 0 && !w->file->broken &&
 	    w->now_ns - w->block->began_ns >= age_ns)
 		vmirror_queue_send(w, false);
 }
@@ -467,7 +472,9 @@ vmirror_writer_flush(struct vmirror_writer *w, uint64_t ns)
 	send_old(w, 0);
 	if (w->out.first != NULL)
 		vmirror_writer_wait(w, ns);
-	return w->out.first == NULL && (w->block == NULL || w->block->pkts == 0 || loses(w));
+	/* What was filled is lost in its turn, if nothing more is written. */
+	vmirror_queue_settle(w);
+	return w->out.first == NULL && (w->block == NULL || w->block->pkts == 0);
 }
 
 void

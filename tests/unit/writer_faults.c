@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The writer on a disk that fails: full after every possible number of units, broken at every write,
+ * short, interrupted. What is counted as written can be read, what is read was counted, and no file
+ * has a torn end. The linker puts this disk under the writer, for both ways to write.
+ */
+
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit/writing.h"
+
+#define UNIT UINT64_C(4096)
+#define SEC  (UINT64_C(1000) * WRITING_MS)
+#define NONE UINT64_MAX
+
+ssize_t
+__real_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
+ssize_t
+__wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
+int
+__real_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags);
+int
+__wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags);
+int
+__real_io_uring_submit(struct io_uring *ring);
+int
+__wrap_io_uring_submit(struct io_uring *ring);
+int
+__real_clock_gettime(clockid_t id, struct timespec *ts);
+int
+__wrap_clock_gettime(clockid_t id, struct timespec *ts);
+
+static struct writing t;
+
+static struct {
+	bool pwrite;       /* io_uring is forbidden */
+	uint64_t capacity; /* bytes that fit; NONE: any */
+	uint64_t at;       /* this write fails, the first is 0; NONE: none does */
+	uint64_t until;    /* and those up to here */
+	uint64_t cut;    /* of the one that fails, so many bytes are written: the next one fails */
+	uint64_t most;   /* bytes that a write takes; NONE: all */
+	int error;       /* positive */
+	bool interrupts; /* every second write */
+	bool swallows;   /* writes never end */
+	uint64_t writes; /* there were */
+	uint64_t ahead_ns; /* CLOCK_MONOTONIC is */
+} disk;
+
+static void
+new_disk(bool with_pwrite)
+{
+	memset(&disk, 0, sizeof(disk));
+	disk.pwrite = with_pwrite;
+	disk.capacity = disk.at = disk.most = disk.until = NONE;
+	disk.error = ENOSPC;
+}
+
+int
+__wrap_clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int ret = __real_clock_gettime(id, ts);
+
+	if (id == CLOCK_MONOTONIC) {
+		ts->tv_sec += (time_t)(disk.ahead_ns / SEC);
+		ts->tv_nsec += (long)(disk.ahead_ns % SEC);
+		ts->tv_sec += ts->tv_nsec / 1000000000;
+		ts->tv_nsec %= 1000000000;
+	}
+	return ret;
+}
+
+int
+__wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags)
+{
+	return disk.pwrite ? -EPERM : __real_io_uring_queue_init(entries, ring, flags);
+}
+
+/* Bytes of all other files. */
+static uint64_t
+others(int fd)
+{
+	char names[256][256];
+	unsigned int n = writing_list(&t, names, 256), i;
+	struct stat own, st;
+	uint64_t bytes = 0;
+
+	assert_int_equal(fstat(fd, &own), 0);
+	for (i = 0; i < n; i++)
+		if (stat(names[i], &st) == 0 && st.st_ino != own.st_ino)
+			bytes += (uint64_t)st.st_size;
+	return bytes;
+}
+
+/* How much of a write the disk takes. @return bytes; 0: none, with *error set */
+static uint64_t
+takes(int fd, uint64_t size, uint64_t offset, int *error)
+{
+	uint64_t number = disk.writes++, room;
+
+	*error = 0;
+	if (disk.interrupts && number % 2 == 0)
+		*error = EINTR;
+	else if (number >= disk.at && number <= disk.until && disk.cut == 0)
+		*error = disk.error;
+	else if (number == disk.at && size > disk.cut)
+		size = disk.cut;
+	else if (number > disk.at && number <= disk.until)
+		*error = disk.error;
+	if (*error != 0)
+		return 0;
+	if (disk.capacity != NONE) {
+		room = others(fd) + offset;
+		room = disk.capacity > room ? disk.capacity - room : 0;
+		if (room < size)
+			size = room - room % UNIT;
+		if (size == 0)
+			*error = disk.error;
+	}
+	return size < disk.most ? size : disk.most;
+}
+
+ssize_t
+__wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset)
+{
+	int error;
+	uint64_t n = takes(fd, size, (uint64_t)offset, &error);
+
+	/* As disks are; not all file systems insist on it. */
+	if ((n | (uint64_t)offset) % 512 != 0 && (fcntl(fd, F_GETFL) & O_DIRECT) != 0)
+		error = EINVAL;
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
+	return __real_pwrite64(fd, bytes, n, offset);
+}
+
+static uint64_t
+size_of(const struct io_uring_sqe *sqe)
+{
+	const struct iovec *iov = (const struct iovec *)(uintptr_t)sqe->addr;
+	uint64_t size = 0;
+	unsigned int i;
+
+	for (i = 0; i < sqe->len; i++)
+		size += iov[i].iov_len;
+	return size;
+}
+
+/* The vector is the writer's, who makes another for what is left. */
+static void
+shorten(struct io_uring_sqe *sqe, uint64_t size)
+{
+	struct iovec *iov = (struct iovec *)(uintptr_t)sqe->addr;
+	unsigned int i;
+
+	for (i = 0; i < sqe->len; i++) {
+		if (iov[i].iov_len > size)
+			iov[i].iov_len = size;
+		size -= iov[i].iov_len;
+	}
+}
+
+/* Into what is always full, or is no descriptor: the kernel itself fails it. */
+static int
+judge(struct io_uring_sqe *sqe)
+{
+	static int full = -1;
+	uint64_t n;
+	int error;
+
+	if (sqe->opcode != IORING_OP_WRITEV)
+		return 0;
+	n = takes(sqe->fd, size_of(sqe), sqe->off, &error);
+	if (error == EINTR)
+		return -EINTR;
+	if (full < 0)
+		full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	if (error == 0)
+		shorten(sqe, n);
+	else
+		sqe->fd = error == ENOSPC ? full : -1;
+	return 0;
+}
+
+int
+__wrap_io_uring_submit(struct io_uring *ring)
+{
+	unsigned int i;
+
+	if (disk.swallows)
+		return 1;
+	for (i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++)
+		if (judge(&ring->sq.sqes[i & ring->sq.ring_mask]) != 0)
+			return -EINTR;
+	return __real_io_uring_submit(ring);
+}
+
+static int
+end(void **state)
+{
+	writing_fini(&t);
+	return 0;
+}
+
+/* --- small captures */
+
+#define ROUNDS 5
+
+static const char *const formats[] = {"c.pcapng", "c.pcap", "c.pcapng.zst", "c.pcap.zst"};
+
+static void
+begin(const char *name, bool with_pwrite, enum vmirror_writer_full on_full)
+{
+	struct vmirror_writer_status status;
+
+	writing_init(&t, name);
+	new_disk(with_pwrite);
+	t.opts.on_full = on_full;
+	writing_open(&t, 2);
+	vmirror_writer_status(t.writer, &status);
+	assert_string_equal(status.how, with_pwrite ? "pwrite" : "io_uring");
+}
+
+/* A few blocks, each of a few units. */
+static void
+put_rounds(unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		writing_put_n(&t, 4 + i % 3 * 3);
+		writing_flush(&t);
+	}
+}
+
+static enum vmirror_writer_state
+state_of(void)
+{
+	struct vmirror_writer_status status;
+
+	vmirror_writer_status(t.writer, &status);
+	return status.state;
+}
+
+static void
+end_capture(void)
+{
+	writing_finish(&t);
+	writing_read_back(&t);
+}
+
+/* Bytes that the small capture has. */
+static uint64_t
+small_size(const char *name, bool with_pwrite)
+{
+	uint64_t size = 0;
+
+	begin(name, with_pwrite, VMIRROR_WRITER_STOP);
+	put_rounds(ROUNDS);
+	end_capture();
+	assert_int_equal(t.written, t.n);
+	size = others(STDIN_FILENO);
+	end(NULL);
+	return size;
+}
+
+/* Full after each number of units: the file holds what it can, or what fits before and behind. */
+static void
+fills(const char *name, bool with_pwrite, enum vmirror_writer_full on_full, int error)
+{
+	uint64_t size = small_size(name, with_pwrite), units;
+	bool drops = on_full == VMIRROR_WRITER_DROP && strstr(name, ".zst") == NULL;
+
+	for (units = 0; units * UNIT < size; units++) {
+		begin(name, with_pwrite, on_full);
+		disk.error = error;
+		disk.capacity = units * UNIT;
+		put_rounds(ROUNDS);
+		/* It may be that only the statistics found no room. */
+		if (state_of() != VMIRROR_WRITER_WELL) {
+			assert_int_equal(state_of(),
+					 drops ? VMIRROR_WRITER_FULL : VMIRROR_WRITER_FAILED);
+			assert_int_equal(writing_put(&t), VMIRROR_WRITER_LOST);
+			/* Who reads it now finds nothing torn. */
+			writing_read_back(&t);
+		}
+		disk.capacity = drops ? NONE : disk.capacity;
+		writing_put_n(&t, 3);
+		disk.ahead_ns += 2 * SEC;
+		vmirror_writer_poll(t.writer);
+		writing_put_n(&t, 7);
+		writing_flush(&t);
+		if (drops) {
+			assert_int_equal(state_of(), VMIRROR_WRITER_WELL);
+			assert_in_range(t.fates[t.n - 1], FATE_WRITTEN, FATE_WRITTEN);
+		}
+		end_capture();
+		assert_int_equal(t.n_files, 1);
+		assert_true(drops || t.written < t.n);
+		end(NULL);
+	}
+}
+
+static void
+test_full(void **state)
+{
+	unsigned int f, i;
+
+	for (f = 0; f < N_ELEMENTS(formats); f++)
+		for (i = 0; i < (f < 2 ? 4 : 2); i++)
+			fills(formats[f], i % 2 == 0,
+			      (f + i / 2) % 2 == 0 ? VMIRROR_WRITER_STOP : VMIRROR_WRITER_DROP,
+			      ENOSPC);
+	fills(formats[0], true, VMIRROR_WRITER_DROP, EDQUOT);
+}
+
+/* Room comes and goes: there is a section for each time that it came. */
+static void
+test_full_again(void **state)
+{
+	unsigned int i, f, dry = 0;
+
+	for (f = 0; f < 4; f++) {
+		begin(formats[f % 2], f / 2 == 0, VMIRROR_WRITER_DROP);
+		for (i = 0; i < 12; i++) {
+			disk.capacity = i % 3 == 1 ? 0 : NONE;
+			writing_put_n(&t, 5);
+			vmirror_writer_flush(t.writer, 10 * WRITING_MS);
+			dry += state_of() == VMIRROR_WRITER_FULL;
+			disk.ahead_ns += SEC / 2 * (i % 4 + 1);
+			vmirror_writer_poll(t.writer);
+		}
+		disk.capacity = NONE;
+		disk.ahead_ns += 2 * SEC;
+		vmirror_writer_poll(t.writer);
+		writing_put_n(&t, 5);
+		end_capture();
+		assert_true(t.lost > 0 && t.refused > 0);
+		if (t.opts.format == &vmirror_writer_pcapng)
+			assert_in_range(t.capture.n_sections, 3, 5);
+		end(NULL);
+	}
+	assert_true(dry > 0);
+}
+
+/* Each write in turn fails, at once or after a part of it. */
+static void
+breaks(const char *name, bool with_pwrite, int error, uint64_t cut)
+{
+	struct vmirror_writer_status status;
+	uint64_t n;
+
+	for (n = 0; n < ROUNDS; n++) {
+		begin(name, with_pwrite, VMIRROR_WRITER_DROP);
+		disk.at = n;
+		disk.cut = cut;
+		disk.error = error;
+		put_rounds(ROUNDS);
+		vmirror_writer_status(t.writer, &status);
+		assert_int_equal(status.state, VMIRROR_WRITER_FAILED);
+		assert_non_null(strstr(status.reason, "writing failed: "));
+		if (with_pwrite)
+			assert_non_null(strstr(status.reason, strerror(error)));
+		/* It is over, whatever comes. */
+		disk.at = NONE;
+		disk.ahead_ns += 5 * SEC;
+		vmirror_writer_poll(t.writer);
+		assert_int_equal(writing_put(&t), VMIRROR_WRITER_LOST);
+		end_capture();
+		/* A part may have been all of it. */
+		assert_true(n > 0 ? t.written > 0 : cut > 0 || t.written == 0);
+		assert_true(t.refused + t.lost > 0);
+		end(NULL);
+	}
+}
+
+static void
+test_broken(void **state)
+{
+	unsigned int f;
+
+	for (f = 0; f < N_ELEMENTS(formats); f++) {
+		breaks(formats[f], true, EIO, 0);
+		breaks(formats[f], true, EIO, UNIT / 2);
+		breaks(formats[f], false, EBADF, 0);
+		breaks(formats[f], false, EBADF, UNIT / 2);
+	}
+}
+
+/* Interrupted, or taken in pieces, it is written all the same. */
+static void
+test_short(void **state)
+{
+	static const uint64_t most[] = {1, 511, 512, UNIT, 5 * UNIT / 2, NONE};
+	struct vmirror_writer_status status;
+	unsigned int f, i;
+
+	for (f = 0; f < 2 * N_ELEMENTS(formats); f++) {
+		for (i = 0; i < N_ELEMENTS(most); i++) {
+			begin(formats[f / 2], f % 2 == 0, VMIRROR_WRITER_STOP);
+			disk.most = most[i];
+			disk.interrupts = true;
+			put_rounds(most[i] == 1 ? 1 : ROUNDS);
+			/* There are units that only the page cache takes. */
+			vmirror_writer_status(t.writer, &status);
+			assert_false(f % 2 == 0 && most[i] < 512 && status.direct);
+			end_capture();
+			assert_int_equal(t.written, t.n);
+			end(NULL);
+		}
+	}
+}
+
+/* --- many blocks under way */
+
+/* Of a run of blocks, one fails; those behind it are lost even where they were written. */
+static void
+loses_some(const char *name, bool with_pwrite, uint64_t at, bool full)
+{
+	begin(name, with_pwrite, full ? VMIRROR_WRITER_DROP : VMIRROR_WRITER_STOP);
+	t.len = writing_len_any;
+	disk.at = disk.until = at;
+	disk.error = full ? ENOSPC : with_pwrite ? EIO : EBADF;
+	writing_put_n(&t, 1000);
+	writing_flush(&t);
+	disk.ahead_ns += 2 * SEC;
+	vmirror_writer_poll(t.writer);
+	writing_put_n(&t, 10);
+	end_capture();
+	assert_true(t.lost > 0);
+	assert_true(at == 0 || t.written > 100);
+	if (full && strstr(name, ".zst") == NULL)
+		assert_in_range(t.fates[t.n - 1], FATE_WRITTEN, FATE_WRITTEN);
+	end(NULL);
+}
+
+static void
+test_one_of_many(void **state)
+{
+	uint64_t at;
+	unsigned int i;
+
+	for (at = 0; at < 5; at++) {
+		for (i = 0; i < 4; i++)
+			loses_some(formats[i % 2 * (1 + (unsigned int)at % 3)], i % 2 == 0, at,
+				   i / 2 == 0);
+	}
+}
+
+/* Blocks of their full length, on a disk that is full anywhere in them. */
+static void
+test_full_blocks(void **state)
+{
+	uint64_t step = getenv("VMIRROR_TEST_SOAK") != NULL ? 1 : 113, units;
+
+	for (units = 0; units < 4 * 256; units += step) {
+		begin(formats[units % 2], units % 4 < 2, VMIRROR_WRITER_STOP);
+		t.len = writing_len_any;
+		disk.capacity = units * UNIT;
+		writing_put_n(&t, 900);
+		end_capture();
+		assert_int_equal(writing_list(&t, (char[4][256]){{0}}, 4), 1);
+		assert_true(others(STDIN_FILENO) + (UINT64_C(1) << 20) > disk.capacity);
+		end(NULL);
+	}
+}
+
+/* --- many files */
+
+/* A file that has ended fails while the next is being written. */
+static void
+ended_file_fails(const char *name, bool with_pwrite, uint64_t at, bool full)
+{
+	writing_init(&t, name);
+	new_disk(with_pwrite);
+	t.opts.on_full = at % 2 == 0 ? VMIRROR_WRITER_STOP : VMIRROR_WRITER_DROP;
+	t.opts.rotate_bytes = 65536;
+	writing_open(&t, 2);
+	disk.at = disk.until = at / 2;
+	disk.error = full ? ENOSPC : EIO;
+	writing_put_n(&t, 330);
+	/* What waits for room to come waits no longer than this. */
+	writing_flush(&t);
+	if (state_of() == VMIRROR_WRITER_FULL)
+		disk.ahead_ns += 2 * SEC;
+	vmirror_writer_poll(t.writer);
+	writing_put_n(&t, 10);
+	end_capture();
+	assert_true(t.lost > 0);
+	end(NULL);
+}
+
+static void
+test_ended_file_fails(void **state)
+{
+	uint64_t at;
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		for (at = 0; at < 2 * 5; at++)
+			ended_file_fails(formats[i / 4], i % 2 == 0, at, i / 2 % 2 == 0);
+}
+
+/* Of a set the oldest make room, and nothing is lost; without any to remove it is full. */
+static void
+test_delete_oldest(void **state)
+{
+	struct vmirror_writer_status status;
+	unsigned int i;
+
+	for (i = 0; i < 2 * N_ELEMENTS(formats); i++) {
+		writing_init(&t, formats[i / 2]);
+		new_disk(i % 2 == 0);
+		t.opts.on_full = VMIRROR_WRITER_DELETE_OLDEST;
+		t.opts.rotate_bytes = 65536;
+		t.opts.files = 100;
+		writing_open(&t, 2);
+		disk.capacity = 5 * 65536;
+		while (t.n < 2000) {
+			writing_put_n(&t, 25);
+			writing_flush(&t);
+		}
+		assert_int_equal(t.lost + t.refused, 0);
+		assert_int_equal(state_of(), VMIRROR_WRITER_WELL);
+		disk.capacity = 0;
+		writing_put_n(&t, 100);
+		writing_flush(&t);
+		vmirror_writer_status(t.writer, &status);
+		assert_int_equal(status.state, t.opts.compress != 0 ? VMIRROR_WRITER_FAILED
+								    : VMIRROR_WRITER_FULL);
+		assert_non_null(strstr(status.reason, "its disk is full"));
+		assert_true(t.lost > 0);
+		end_capture();
+		assert_int_equal(t.n_files, 1);
+		end(NULL);
+	}
+}
+
+/* --- blocks that never come back */
+
+/* The end does not wait for ever; what has come back can be read, and there is nothing behind it. */
+static void
+test_swallowed(void **state)
+{
+	static struct vmirror_writer *stuck[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		begin(formats[0], false, VMIRROR_WRITER_STOP);
+		t.len = writing_len_any;
+		put_rounds(2);
+		disk.swallows = true;
+		writing_put_n(&t, 600);
+		/* Its memory is the kernel's, and stays. */
+		stuck[i] = t.writer;
+		if (i == 0)
+			writing_put_n(&t, 600);
+		vmirror_writer_finish(t.writer, 30 * WRITING_MS);
+		vmirror_writer_close(t.writer, false);
+		t.writer = NULL;
+		assert_non_null(stuck[i]);
+		assert_int_equal(t.written, 11);
+		assert_int_equal(t.written + t.lost, t.taken);
+		writing_read_back(&t);
+		end(NULL);
+	}
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_full),          TEST(test_full_again),  TEST(test_broken),
+		TEST(test_short),         TEST(test_one_of_many), TEST(test_full_blocks),
+		TEST(test_delete_oldest), TEST(test_swallowed),   TEST(test_ended_file_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
