@@ -447,7 +447,7 @@ look_around(struct vmirror_writer *w)
 static void
 send_old(struct vmirror_writer *w, uint64_t age_ns)
 {
-	if (w->block != NULL && w->block->pkts > 0 && !w->file->broken &&
+	if (w->block != NULL && w->block->pkts > 0 && w->file != NULL && !w->file->broken &&
 	    w->now_ns - w->block->began_ns >= age_ns)
 		vmirror_queue_send(w, false);
 }
