@@ -435,6 +435,11 @@ loses_some(const char *name, bool with_pwrite, uint64_t at, bool full)
 	disk.error = full ? ENOSPC : with_pwrite ? EIO : EBADF;
 	writing_put_n(&t, 1000);
 	writing_flush(&t);
+	/* How many blocks go into a write depends on how fast the disk is. */
+	while (disk.writes <= at) {
+		writing_put_n(&t, 100);
+		writing_flush(&t);
+	}
 	disk.ahead_ns += 2 * SEC;
 	vmirror_writer_poll(t.writer);
 	writing_put_n(&t, 10);
