@@ -149,8 +149,8 @@ writing_init(struct writing *t, const char *name)
 	const char *where = getenv("TMPDIR");
 
 	memset(t, 0, sizeof(*t));
-	snprintf(t->dir, sizeof(t->dir), "%.50s/vmirror-writer-XXXXXX",
-		 where != NULL ? where : "/tmp");
+	strncat(t->dir, where != NULL ? where : "/tmp", 50);
+	strcat(t->dir, "/vmirror-writer-XXXXXX");
 	assert_non_null(mkdtemp(t->dir));
 	snprintf(t->path, sizeof(t->path), "%s/%.40s", t->dir, name);
 	t->opts = (struct vmirror_writer_opts){
