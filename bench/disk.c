@@ -32,7 +32,7 @@
 #define TRIAL_S     1.0
 #define LATE_S      0.01
 #define LOWEST_PPS  20e3
-#define HIGHEST_PPS 12e6
+#define HIGHEST_PPS 16e6
 #define STEPS       7     /* of the bisection: to 600^(1/128), 5 % */
 #define TRIES       2     /* before a rate is one that does not hold */
 #define AHEAD_BYTES 100e6 /* that may wait, in the closed loop */

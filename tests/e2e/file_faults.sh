@@ -10,7 +10,7 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/lib.sh"
 begin tshark capinfos mkfifo mount
 
-kills=10
+kills=5
 [ -z "$soak" ] || kills=100
 pps=50000
 
