@@ -4,7 +4,8 @@
 
   numbers.py send ADDRESS PORT RATE SECONDS FIRST
                                               from many source ports, so many a second
-  numbers.py compare SEEN MIRRORED RATE       SEEN: what came out of the switch. Prints how many
+  numbers.py compare SEEN MIRRORED RATE FIRST
+                                              SEEN: what came out of the switch. Prints how many
                                               packets of it the mirror has not, in how many gaps, the
                                               longest one's milliseconds, and how many it has twice
 
@@ -44,16 +45,16 @@ def numbers(path):
     return found
 
 
-def holes(seen, rate):
-    """Where 20 ms or more are missing, with half a second on each side."""
+def holes(seen, rate, first):
+    """Where 20 ms or more are missing, of what began with first, with half a second on each side."""
     return [
         (before - rate // 2, after + rate // 2)
-        for before, after in zip(seen, seen[1:])
+        for before, after in zip([first - 1, *seen], seen)
         if after - before > rate // 50
     ]
 
 
-def compare(seen, mirrored, rate):
+def compare(seen, mirrored, rate, first):
     seen, mirrored = numbers(seen), numbers(mirrored)
     missed = sorted(set(seen) - set(mirrored))
     gaps = []
@@ -63,8 +64,8 @@ def compare(seen, mirrored, rate):
             gaps[-1][1] = number
         else:
             gaps.append([number, number])
-    longest = max((last - first + 1 for first, last in gaps), default=0)
-    away = holes(sorted(seen), rate)
+    longest = max((end - start + 1 for start, end in gaps), default=0)
+    away = holes(sorted(seen), rate, first)
     doubled = sum(
         count > seen[number]
         for number, count in mirrored.items()
@@ -79,7 +80,7 @@ def main(command="", *arguments):
         address, *rest = arguments
         send(address, *map(int, rest))
     elif command == "compare":
-        compare(arguments[0], arguments[1], int(arguments[2]))
+        compare(arguments[0], arguments[1], int(arguments[2]), int(arguments[3]))
     else:
         sys.exit(__doc__)
 

@@ -19,6 +19,10 @@ polls() {
 	[ "$(ovs-appctl dpif-netdev/pmd-rxq-show | grep -c 'port: a ')" = "$1" ]
 }
 
+well() {
+	[ "$(ovs-vsctl get Interface "$1" error)" = '[]' ]
+}
+
 # follows COUNT: the port has so many queues, and the mirror sees them.
 follows() {
 	wait_for 10 polls "$1" || fail "Open vSwitch does not poll $1 queues: $(ovs_log)"
@@ -36,7 +40,8 @@ port_again() {
 	ovs-vsctl --if-exists del-port br0 a
 	ovs-vsctl add-port br0 a -- set Interface a type=dpdk options:n_rxq="$1" \
 		options:dpdk-devargs="\"net_af_packet_a,iface=port_a,framecnt=2048,qpairs=4\""
-	[ "$(ovs-vsctl get Interface a error)" = '[]' ] || fail "no port a: $(ovs_log)"
+	wait_for 5 well a ||
+		fail "no port a: $(ovs-vsctl get Interface a error): $(ovs_log)"
 	follows "$1"
 }
 
@@ -55,7 +60,7 @@ send() {
 	wait_for 30 gone "$sender" || fail "the packets are not sent: $(cat "$T/send.err")"
 	sleep 1
 	unwatch "$wire" "$T/b.pcap"
-	result=$(python3 "$here/numbers.py" compare "$T/b.pcap" "$T/rx.pcap" $rate)
+	result=$(python3 "$here/numbers.py" compare "$T/b.pcap" "$T/rx.pcap" $rate $first)
 	note "$result"
 	[ "$(value seen)" -gt $((rate * seconds / 5)) ] || fail "too few packets: $result"
 	expect "nothing was mirrored twice" test "$(value doubled)" = 0
