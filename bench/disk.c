@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +26,7 @@
 
 #include "bench/dumpcap.h"
 #include "bench/mirrors.h"
+#include "bench/search.h"
 #include "vmirror.h"
 
 #define TRIAL_S     1.0
@@ -167,7 +167,7 @@ send_closed(uint64_t until)
 	return sent;
 }
 
-/* @return whether the file has what was sent, if anything was in time; seconds that it took */
+/* @return whether the file has what was sent, if anything was in time; the rate that it came to */
 static bool
 try_once(const struct way *way, double pps, double *rate)
 {
@@ -190,53 +190,27 @@ try_once(const struct way *way, double pps, double *rate)
 }
 
 static bool
-holds(const struct way *way, double pps)
+holds(const void *arg, double pps)
 {
-	unsigned int tries;
 	double rate;
 
-	for (tries = 0; tries < TRIES; tries++)
-		if (try_once(way, pps, &rate))
-			return true;
-	return false;
-}
-
-static int
-tell(const struct way *way, const char *what, double pps)
-{
-	fprintf(stderr, "cost: %s at %u bytes: %s %.0f packets a second\n", way->subject.name,
-		bed.bytes, what, pps);
-	return -ERANGE;
-}
-
-static void
-print(const struct way *way, double pps, double too_much)
-{
-	printf("{\"name\": \"%s\", \"bytes\": %u, \"unit\": \"Mpps\", \"once\": %.4f, "
-	       "\"too_much\": %.4f}\n",
-	       way->subject.name, bed.bytes, pps / 1e6, too_much / 1e6);
-	fflush(stdout);
+	return try_once(arg, pps, &rate);
 }
 
 static int
 search(const struct way *way)
 {
-	double low = LOWEST_PPS, high = HIGHEST_PPS, middle;
-	unsigned int step;
+	const struct search rates = {
+		.name = way->subject.name,
+		.lowest_pps = LOWEST_PPS,
+		.highest_pps = HIGHEST_PPS,
+		.steps = STEPS,
+		.tries = TRIES,
+		.try_once = holds,
+		.arg = way,
+	};
 
-	if (!holds(way, low))
-		return tell(way, "less than", low);
-	for (step = 0; step < STEPS; step++) {
-		middle = sqrt(low * high);
-		if (holds(way, middle))
-			low = middle;
-		else
-			high = middle;
-	}
-	if (high == HIGHEST_PPS)
-		return tell(way, "more than", low);
-	print(way, low, high);
-	return 0;
+	return search_rate(&rates);
 }
 
 static int
@@ -247,8 +221,8 @@ measure(const struct way *way)
 	if (!way->closed)
 		return search(way);
 	if (!try_once(way, 0, &rate))
-		return tell(way, "not all of", rate);
-	print(way, rate, rate);
+		return search_tell(way->subject.name, "not all of", rate);
+	search_print(way->subject.name, rate, rate);
 	return 0;
 }
 

@@ -14,7 +14,6 @@
 #include "bench/kernel.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 
 #include "bench/mirrors.h"
 #include "bench/reader.h"
+#include "bench/search.h"
 
 #define TRIAL_S     0.2
 #define LATE_S      0.01 /* after which the reader has the last packet */
@@ -67,7 +67,7 @@ wait_until_quiet(void)
 }
 
 static bool
-try_once(double pps)
+try_once(const void *arg, double pps)
 {
 	uint64_t before = reader_count();
 	uint64_t begin = rte_rdtsc();
@@ -86,48 +86,19 @@ try_once(double pps)
  * Beyond what the two cores can do the kernel takes the sender's for its own work, so that a sender
  * which was held up tells of the rate, and not of the machine's other work. That is what the tries are for.
  */
-static bool
-holds(double pps)
-{
-	unsigned int tries;
-
-	for (tries = 0; tries < TRIES; tries++)
-		if (try_once(pps))
-			return true;
-	return false;
-}
-
-static int
-tell(const struct way *way, const char *what, double pps)
-{
-	fprintf(stderr, "cost: %s at %u bytes: %s %.0f packets a second\n", way->mirror.name,
-		bed.bytes, what, pps);
-	return -ERANGE;
-}
-
-/* @return 0, or -errno that was told */
 static int
 search(const struct way *way)
 {
-	double low = LOWEST_PPS, high = HIGHEST_PPS, middle;
-	unsigned int step;
+	const struct search rates = {
+		.name = way->mirror.name,
+		.lowest_pps = LOWEST_PPS,
+		.highest_pps = HIGHEST_PPS,
+		.steps = STEPS,
+		.tries = TRIES,
+		.try_once = try_once,
+	};
 
-	if (!holds(low))
-		return tell(way, "less than", low);
-	for (step = 0; step < STEPS; step++) {
-		middle = sqrt(low * high);
-		if (holds(middle))
-			low = middle;
-		else
-			high = middle;
-	}
-	if (high == HIGHEST_PPS)
-		return tell(way, "more than", low);
-	printf("{\"name\": \"%s\", \"bytes\": %u, \"unit\": \"Mpps\", \"once\": %.4f, "
-	       "\"too_much\": %.4f}\n",
-	       way->mirror.name, bed.bytes, low / 1e6, high / 1e6);
-	fflush(stdout);
-	return 0;
+	return search_rate(&rates);
 }
 
 static int
