@@ -285,7 +285,8 @@ extension(const char *path)
 }
 
 int
-vmirror_file_name(char name[PATH_MAX], const char *path, unsigned int index, time_t now)
+vmirror_file_name(char name[PATH_MAX], const char *path, unsigned int index, time_t now,
+		  struct vmirror_error *err)
 {
 	const char *dot = extension(path);
 	char when[32];
@@ -295,5 +296,7 @@ vmirror_file_name(char name[PATH_MAX], const char *path, unsigned int index, tim
 	localtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%Y%m%d%H%M%S", &tm);
 	len = snprintf(name, PATH_MAX, "%.*s_%05u_%s%s", (int)(dot - path), path, index, when, dot);
-	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+	if (len < PATH_MAX)
+		return 0;
+	return vmirror_error_set(err, -ENAMETOOLONG, "path=%.80s: the name is too long", path);
 }

@@ -13,23 +13,30 @@
 #include "writer/state.h"
 
 static size_t
-block_room(const struct vmirror_writer *w)
+block_room(bool compress)
 {
 	size_t room = VMIRROR_BLOCK_BYTES;
 
-	if (w->opts.compress != 0)
+	if (compress)
 		room = vmirror_compress_bound(room);
 	return (room + VMIRROR_OUT_ALIGN - 1) & ~(size_t)(VMIRROR_OUT_ALIGN - 1);
+}
+
+/* What is to be compressed has a place of its own, behind them. */
+size_t
+vmirror_queue_bytes(bool compress)
+{
+	return VMIRROR_N_BLOCKS * block_room(compress) + (compress ? VMIRROR_BLOCK_BYTES : 0);
 }
 
 /* A child of fork() does not get them: the kernel may be reading from them just then. */
 static int
 map_blocks(struct vmirror_writer *w)
 {
-	const size_t room = block_room(w);
+	const size_t room = block_room(w->compress != NULL);
 	unsigned int i;
 
-	w->memory_size = VMIRROR_N_BLOCKS * room + (w->compress != NULL ? VMIRROR_BLOCK_BYTES : 0);
+	w->memory_size = vmirror_queue_bytes(w->compress != NULL);
 	w->memory = mmap(NULL, w->memory_size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (w->memory == MAP_FAILED) {
@@ -49,9 +56,7 @@ map_blocks(struct vmirror_writer *w)
 static int
 open_out(struct vmirror_writer *w)
 {
-	const struct vmirror_out_ops *stream = &vmirror_out_stream;
-
-	w->out.ops = w->file->file.regular ? &vmirror_out_uring : stream;
+	w->out.ops = w->file->file.regular ? &vmirror_out_uring : &vmirror_out_stream;
 	if (w->out.ops->init(&w->out) == 0)
 		return 0;
 	/* Forbidden, by a seccomp filter or the system's administrator. */
@@ -98,8 +103,6 @@ vmirror_queue_begin(struct vmirror_writer *w)
 {
 	struct vmirror_block *b = w->free;
 
-	if (w->block != NULL)
-		return true;
 	if (b == NULL)
 		return false;
 	w->free = b->next;
@@ -219,18 +222,12 @@ vmirror_queue_send(struct vmirror_writer *w, bool last)
 
 /* --- settling */
 
-static struct vmirror_set_file *
-file_of(const struct vmirror_block *b)
-{
-	return (struct vmirror_set_file *)b->file;
-}
-
 /* The oldest block is settled, one way or the other. */
 static void
 settle_first(struct vmirror_writer *w, bool written)
 {
 	struct vmirror_block *b = w->out.first;
-	struct vmirror_set_file *file = file_of(b);
+	struct vmirror_set_file *file = vmirror_set_file_of(b);
 
 	w->out.first = b->next;
 	settle_packets(w, b, written);
@@ -271,12 +268,6 @@ submit_again(struct vmirror_writer *w)
 	}
 }
 
-static bool
-is_full(int error)
-{
-	return error == -ENOSPC || error == -EDQUOT;
-}
-
 /* Cut the file where what cannot be read begins. */
 static void
 cut(struct vmirror_writer *w, struct vmirror_set_file *file)
@@ -302,17 +293,17 @@ lose_reader(struct vmirror_writer *w, const struct vmirror_file *file)
 static void
 tell(struct vmirror_writer *w, const struct vmirror_block *b)
 {
-	const char *path = file_of(b)->file.path;
-	bool stream = !file_of(b)->file.regular;
+	const char *path = vmirror_set_file_of(b)->file.path;
+	bool stream = !vmirror_set_file_of(b)->file.regular;
 	/* Only what can be cut goes on behind a loss. */
 	bool ends = w->opts.on_full == VMIRROR_WRITER_STOP || w->compress != NULL || stream;
 
-	if (is_full(b->error) && !ends)
+	if (vmirror_writer_is_full(b->error) && !ends)
 		vmirror_writer_say(w, VMIRROR_WRITER_FULL, "%.120s: its disk is full", path);
-	else if (is_full(b->error))
+	else if (vmirror_writer_is_full(b->error))
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: its disk is full", path);
 	else if (stream && b->error == -EPIPE)
-		lose_reader(w, &file_of(b)->file);
+		lose_reader(w, &vmirror_set_file_of(b)->file);
 	else
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: writing failed: %s", path,
 				   strerror(-b->error));
@@ -323,7 +314,7 @@ static bool
 lose_first(struct vmirror_writer *w)
 {
 	struct vmirror_block *b = w->out.first;
-	struct vmirror_set_file *file = file_of(b);
+	struct vmirror_set_file *file = vmirror_set_file_of(b);
 
 	if (b->error == -EINVAL && vmirror_file_undirect(&file->file)) {
 		pthread_mutex_lock(&w->lock);
@@ -332,8 +323,7 @@ lose_first(struct vmirror_writer *w)
 		submit_again(w);
 		return false;
 	}
-	if (is_full(b->error) && w->opts.on_full == VMIRROR_WRITER_DELETE_OLDEST &&
-	    vmirror_set_remove_oldest(w)) {
+	if (vmirror_set_make_room(w, b->error)) {
 		submit_again(w);
 		return false;
 	}
@@ -353,7 +343,7 @@ vmirror_queue_settle(struct vmirror_writer *w)
 
 	w->out.ops->reap(&w->out);
 	while ((b = w->out.first) != NULL && !b->pending) {
-		struct vmirror_set_file *file = file_of(b);
+		struct vmirror_set_file *file = vmirror_set_file_of(b);
 		bool last = file->blocks == 1;
 
 		if (b->error != 0 && !file->broken) {
@@ -381,7 +371,7 @@ vmirror_queue_give_up(struct vmirror_writer *w)
 	vmirror_queue_lose_filled(w);
 	w->stuck = vmirror_queue_pending(w) && w->out.ops != &vmirror_out_stream;
 	for (b = w->out.first; b != NULL; b = b->next) {
-		struct vmirror_set_file *file = file_of(b);
+		struct vmirror_set_file *file = vmirror_set_file_of(b);
 
 		file->stuck = w->stuck;
 		if (!file->broken)

@@ -20,12 +20,6 @@
 
 extern char **environ;
 
-static bool
-rotates(const struct vmirror_writer *w)
-{
-	return w->opts.rotate_bytes != 0 || w->opts.rotate_ns != 0;
-}
-
 static int
 open_file(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_error *err)
 {
@@ -40,13 +34,22 @@ open_file(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_er
 		return vmirror_file_adopt(file, w->opts.fd,
 					  w->opts.fd == STDOUT_FILENO ? "stdout" : "the descriptor",
 					  err);
-	if (!rotates(w))
+	if (!vmirror_writer_rotates(&w->opts))
 		return vmirror_file_open(file, w->opts.path, &opts, err);
-	ret = vmirror_file_name(name, w->opts.path, w->index + 1, time(NULL));
-	if (ret != 0)
-		return vmirror_error_set(err, ret, "path=%.80s: the name is too long",
-					 w->opts.path);
-	return vmirror_file_open(file, name, &opts, err);
+	ret = vmirror_file_name(name, w->opts.path, w->index + 1, time(NULL), err);
+	return ret != 0 ? ret : vmirror_file_open(file, name, &opts, err);
+}
+
+/* @return false: there is none */
+static bool
+remove_oldest(struct vmirror_writer *w)
+{
+	if (w->n_past == 0)
+		return false;
+	vmirror_file_remove(w->past->path, w->past->dev, w->past->ino);
+	free(w->past->path);
+	memmove(w->past, w->past + 1, --w->n_past * sizeof(*w->past));
+	return true;
 }
 
 /* Of the files, with so many that are about to come, only the last few stay. */
@@ -54,8 +57,7 @@ static void
 keep_few(struct vmirror_writer *w, unsigned int more)
 {
 	more += w->n_ending + (w->file != NULL);
-	while (w->opts.files != 0 && w->n_past + more > w->opts.files &&
-	       vmirror_set_remove_oldest(w))
+	while (w->opts.files != 0 && w->n_past + more > w->opts.files && remove_oldest(w))
 		;
 }
 
@@ -166,14 +168,10 @@ vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
 }
 
 bool
-vmirror_set_remove_oldest(struct vmirror_writer *w)
+vmirror_set_make_room(struct vmirror_writer *w, int error)
 {
-	if (w->n_past == 0)
-		return false;
-	vmirror_file_remove(w->past->path, w->past->dev, w->past->ino);
-	free(w->past->path);
-	memmove(w->past, w->past + 1, --w->n_past * sizeof(*w->past));
-	return true;
+	return vmirror_writer_is_full(error) && w->opts.on_full == VMIRROR_WRITER_DELETE_OLDEST &&
+	       remove_oldest(w);
 }
 
 void
@@ -183,7 +181,7 @@ vmirror_set_fini(struct vmirror_writer *w, bool discard)
 
 	/* Of files that have ended some may have blocks under way, if nobody has finished. */
 	for (b = w->stuck ? NULL : w->out.first; b != NULL; b = b->next) {
-		struct vmirror_set_file *file = (struct vmirror_set_file *)b->file;
+		struct vmirror_set_file *file = vmirror_set_file_of(b);
 
 		if (--file->blocks > 0 || file == w->file)
 			continue;

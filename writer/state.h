@@ -7,6 +7,7 @@
  * set.c has the files. Nobody else includes this.
  */
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "writer/compress.h"
@@ -93,6 +94,27 @@ vmirror_writer_is_over(const struct vmirror_writer *w)
 	return w->status.state == VMIRROR_WRITER_GONE || w->status.state == VMIRROR_WRITER_FAILED;
 }
 
+/** Whether files follow one another. */
+static inline bool
+vmirror_writer_rotates(const struct vmirror_writer_opts *opts)
+{
+	return opts->rotate_bytes != 0 || opts->rotate_ns != 0;
+}
+
+/** Whether an error is that of a full disk. */
+static inline bool
+vmirror_writer_is_full(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT;
+}
+
+/** The file that a block belongs into. */
+static inline struct vmirror_set_file *
+vmirror_set_file_of(const struct vmirror_block *block)
+{
+	return (struct vmirror_set_file *)block->file;
+}
+
 /** Count packets of a source that were written or lost. */
 static inline void
 vmirror_writer_settle(struct vmirror_writer *w, unsigned int source, uint64_t pkts, bool written)
@@ -109,7 +131,11 @@ vmirror_queue_init(struct vmirror_writer *w);
 void
 vmirror_queue_fini(struct vmirror_writer *w);
 
-/** Begin a block, if there is none begun. @return false: all are under way */
+/** Bytes that the blocks take. */
+size_t
+vmirror_queue_bytes(bool compress);
+
+/** Begin a block; none is begun. @return false: all are under way */
 bool
 vmirror_queue_begin(struct vmirror_writer *w);
 
@@ -151,9 +177,13 @@ vmirror_set_end(struct vmirror_writer *w);
 void
 vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file);
 
-/** Remove the oldest of the files that are finished. @return false: there is none */
+/**
+ * Where a full disk is an error, and files may be removed for it: remove the oldest that is finished.
+ *
+ * @return false: the error stays
+ */
 bool
-vmirror_set_remove_oldest(struct vmirror_writer *w);
+vmirror_set_make_room(struct vmirror_writer *w, int error);
 
 void
 vmirror_set_fini(struct vmirror_writer *w, bool discard);

@@ -67,17 +67,7 @@ vmirror_writer_say(struct vmirror_writer *w, enum vmirror_writer_state state, co
 uint64_t
 vmirror_writer_bytes(bool compress)
 {
-	uint64_t block = VMIRROR_BLOCK_BYTES;
-
-	if (!compress)
-		return VMIRROR_N_BLOCKS * block;
-	return VMIRROR_N_BLOCKS * vmirror_compress_bound(block) + block;
-}
-
-static bool
-rotates(const struct vmirror_writer_opts *opts)
-{
-	return opts->rotate_bytes != 0 || opts->rotate_ns != 0;
+	return vmirror_queue_bytes(compress);
 }
 
 int
@@ -92,11 +82,11 @@ vmirror_writer_check(const struct vmirror_writer_opts *opts, struct vmirror_erro
 			       ? 0
 			       : vmirror_error_set(err, -EBADF, "descriptor %d is not open",
 						   opts->fd);
-	if (!rotates(opts))
+	if (!vmirror_writer_rotates(opts))
 		return vmirror_file_check(opts->path, opts->overwrite, err);
-	ret = vmirror_file_name(name, opts->path, 1, time(NULL));
+	ret = vmirror_file_name(name, opts->path, 1, time(NULL), err);
 	if (ret != 0)
-		return vmirror_error_set(err, ret, "path=%.80s: the name is too long", opts->path);
+		return ret;
 	if (lstat(opts->path, &st) == 0 && !S_ISREG(st.st_mode))
 		return vmirror_error_set(
 			err, -EINVAL, "path=%s is no file, and only files are rotated", opts->path);
@@ -289,7 +279,7 @@ passes(const struct vmirror_writer *w, int error)
 {
 	if (error == -EMFILE || error == -ENFILE)
 		return true;
-	return (error == -ENOSPC || error == -EDQUOT) && w->opts.on_full != VMIRROR_WRITER_STOP;
+	return vmirror_writer_is_full(error) && w->opts.on_full != VMIRROR_WRITER_STOP;
 }
 
 /* The next file of a set. */
@@ -301,8 +291,7 @@ open_next(struct vmirror_writer *w)
 
 	do
 		ret = vmirror_set_open(w, &err);
-	while ((ret == -ENOSPC || ret == -EDQUOT) &&
-	       w->opts.on_full == VMIRROR_WRITER_DELETE_OLDEST && vmirror_set_remove_oldest(w));
+	while (vmirror_set_make_room(w, ret));
 	if (ret == 0)
 		return true;
 	w->again_ns = w->now_ns + VMIRROR_WRITER_AGAIN_NS;
@@ -561,5 +550,5 @@ vmirror_writer_forked(struct vmirror_writer *w)
 	if (w->file != NULL)
 		vmirror_file_divert(&w->file->file);
 	for (b = w->out.first; b != NULL; b = b->next)
-		vmirror_file_divert(&((struct vmirror_set_file *)b->file)->file);
+		vmirror_file_divert(&vmirror_set_file_of(b)->file);
 }

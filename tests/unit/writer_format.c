@@ -381,16 +381,16 @@ test_names(void **state)
 	for (i = 0; i < N_ELEMENTS(known); i++) {
 		const char *at = strstr(known[i].name, "T");
 
-		assert_int_equal(vmirror_file_name(name, known[i].path, 7, now), 0);
+		assert_int_equal(vmirror_file_name(name, known[i].path, 7, now, NULL), 0);
 		snprintf(wanted, sizeof(wanted), "%.*s%s%s", (int)(at - known[i].name),
 			 known[i].name, when, at + 1);
 		assert_string_equal(name, wanted);
 	}
 	longest = text_of(PATH_MAX - 1 - strlen("_00001_20261122031500"));
-	assert_int_equal(vmirror_file_name(name, longest, 1, now), 0);
+	assert_int_equal(vmirror_file_name(name, longest, 1, now, NULL), 0);
 	assert_int_equal(strlen(name), PATH_MAX - 1);
 	/* Readers order them by their number, of which there may be many. */
-	assert_int_equal(vmirror_file_name(name, longest, 100000, now), -ENAMETOOLONG);
+	assert_int_equal(vmirror_file_name(name, longest, 100000, now, NULL), -ENAMETOOLONG);
 	free(longest);
 }
 

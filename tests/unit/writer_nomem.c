@@ -130,18 +130,6 @@ end(void **state)
 	return 0;
 }
 
-static unsigned int
-descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static const char *const formats[] = {"c.pcapng", "c.pcap", "c.pcapng.zst"};
 
 static void
@@ -166,7 +154,7 @@ test_open(void **state)
 		int n;
 
 		begin(formats[f]);
-		before = descriptors();
+		before = writing_descriptors();
 		for (n = 0; failed; n++) {
 			struct vmirror_error err = {.text = ""};
 			int ret;
@@ -193,7 +181,7 @@ test_open(void **state)
 				    strstr(err.text, "Cannot allocate memory") != NULL);
 			assert_null(t.writer);
 			assert_int_equal(writing_list(&t, names, 2), 0);
-			assert_int_equal(descriptors(), before);
+			assert_int_equal(writing_descriptors(), before);
 		}
 		/* The writer, its texts, its file, its blocks. */
 		assert_true(had >= 8);

@@ -284,6 +284,18 @@ writing_finish(struct writing *t)
 	t->writer = NULL;
 }
 
+unsigned int
+writing_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
 /* --- reading back */
 
 uint8_t *

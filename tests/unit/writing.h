@@ -96,6 +96,10 @@ writing_put_n(struct writing *t, uint64_t n);
 void
 writing_flush(struct writing *t);
 
+/** Descriptors that the process has. */
+unsigned int
+writing_descriptors(void);
+
 /** Finish and close; each packet that was taken must be settled. */
 void
 writing_finish(struct writing *t);
