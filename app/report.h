@@ -3,7 +3,8 @@
 #define APP_REPORT_H
 
 /*
- * Figures, on stdout, or on stderr where a capture has that: lines of key=value, the same at every interval and at the end.
+ * Figures, on stdout, or on stderr where a capture has that: lines of key=value, the same at every
+ * interval and at the end.
  *
  * The housekeeping thread reports while packets flow, the main thread when it has ended that; they
  * never do at once.

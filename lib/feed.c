@@ -205,8 +205,7 @@ look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE
 			 mirror->sink_plan.resource);
 	}
 	mirror->too_long = fed.too_long_pkts;
-	/* One that takes packets itself tells of each what became of it. */
-	if (health != VMIRROR_SINK_FAILED || sink->ops->takes != NULL)
+	if (health != VMIRROR_SINK_FAILED)
 		TAILQ_FOREACH (record, &mirror->records, next)
 			record->well = record->well_candidate;
 	return health;
@@ -410,6 +409,7 @@ vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirro
 	uint64_t doubtful = record->unsent;
 	uint64_t share;
 
+	/* One that takes packets itself tells of each what became of it. */
 	if (mirror->state == VMIRROR_FAILED && mirror->sink_plan.ops->takes == NULL)
 		doubtful += tally.accepted - RTE_MIN(record->well, tally.accepted);
 	doubtful = RTE_MIN(doubtful, tally.accepted);

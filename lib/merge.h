@@ -28,8 +28,7 @@ struct vmirror_merge_ring {
 	/* The drain's. */
 	struct vmirror_tally drained; /**< accepted, rejected, late, truncated */
 	struct vmirror_tally surplus; /**< counted by the core, and beyond the mirror's count */
-	uint64_t
-		offered; /**< packets that a sink which takes them itself was shown, and did not refuse */
+	uint64_t offered;  /**< shown to a sink that takes packets itself, and not refused */
 	uint64_t at;       /**< position of the next entry */
 	uint64_t end;      /**< where entries ended at the last look */
 	uint64_t held;     /**< entries read whose packets were held */

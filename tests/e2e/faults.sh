@@ -12,10 +12,6 @@ mkdir "$T/disk"
 mount -t tmpfs none "$T/disk" || skip "needs to mount a tmpfs"
 umount "$T/disk"
 
-said() {
-	sed '1,/^vmirror: forwarding/d' "$T/err" | grep -Eq "^vmirror: .*($1)"
-}
-
 # setting MIRROR...: a mirror beside it stays well.
 setting() {
 	two_hosts --mirror "name=well,port=net_tap0,sink=[net_pcap_well,tx_pcap=well.pcap]" "$@"

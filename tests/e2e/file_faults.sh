@@ -14,10 +14,6 @@ kills=5
 [ -z "$soak" ] || kills=100
 pps=50000
 
-said() {
-	sed '1,/^vmirror: forwarding/d' "$T/err" | grep -Eq "^vmirror: .*($1)"
-}
-
 # endless MIRROR...: packets for ever, at a pace that a disk bears.
 endless() {
 	pcap make small "$T/in.pcap" 3

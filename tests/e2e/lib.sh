@@ -107,6 +107,11 @@ is_forwarding() {
 	grep -q '^vmirror: forwarding' "$T/err" || gone "$vm"
 }
 
+# said REGEX: by vmirror, since it forwards.
+said() {
+	sed '1,/^vmirror: forwarding/d' "$T/err" | grep -Eq "^vmirror: .*($1)"
+}
+
 # Mirrors that do not say their mode are in that of VMIRROR_TEST_MODE.
 in_mode() {
 	local argument before=
