@@ -183,6 +183,7 @@ check_mirror(const struct vmirror_spec *spec, struct vmirror_error *err)
 		{"core, ring_bytes and latency",
 		 spec->has_core || spec->ring_bytes != 0 || spec->latency_ms != 0},
 		{"reference", spec->reference != 0},
+		{"mode=recorder", spec->mode == VMIRROR_SPEC_RECORDER},
 		{"count", spec->count != 0},
 		{"duration", spec->duration_ms != 0},
 		{"mbufs", spec->mbufs != 0},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * From a spec's text to a spec: one table of keys, one function for each. token.c scans, value.c
- * reads single values, spec_sink.c the sink's brackets; spec_build.c goes the other way. config.c,
+ * reads single values, spec_sink.c the sink's brackets, spec_check.c what keys say together; spec_build.c
+ * goes the other way. config.c,
  * the application, the control socket and the plugin all come through here.
  */
 
@@ -14,6 +15,7 @@
 #include "error.h"
 #include "nearest.h"
 #include "spec.h"
+#include "spec_check.h"
 #include "spec_sink.h"
 #include "token.h"
 #include "value.h"
@@ -37,17 +39,37 @@ enum key {
 	KEY_LATENCY,
 	KEY_CORE,
 	KEY_REFERENCE,
+	KEY_TRIGGER,
+	KEY_BEFORE,
+	KEY_AFTER,
+	KEY_SNAPSHOTS,
 	KEY_SINK,
 	N_KEYS,
 };
 
 static const char *const key_names[N_KEYS + 1] = {
-	[KEY_NAME] = "name",         [KEY_PORT] = "port",       [KEY_QUEUE] = "queue",
-	[KEY_DIR] = "dir",           [KEY_FILTER] = "filter",   [KEY_SNAPLEN] = "snaplen",
-	[KEY_SAMPLE] = "sample",     [KEY_MAX_PPS] = "max_pps", [KEY_MAX_BPS] = "max_bps",
-	[KEY_GUARD] = "guard",       [KEY_MODE] = "mode",       [KEY_COUNT] = "count",
-	[KEY_DURATION] = "duration", [KEY_MBUFS] = "mbufs",     [KEY_RING_BYTES] = "ring_bytes",
-	[KEY_LATENCY] = "latency",   [KEY_CORE] = "core",       [KEY_REFERENCE] = "reference",
+	[KEY_NAME] = "name",
+	[KEY_PORT] = "port",
+	[KEY_QUEUE] = "queue",
+	[KEY_DIR] = "dir",
+	[KEY_FILTER] = "filter",
+	[KEY_SNAPLEN] = "snaplen",
+	[KEY_SAMPLE] = "sample",
+	[KEY_MAX_PPS] = "max_pps",
+	[KEY_MAX_BPS] = "max_bps",
+	[KEY_GUARD] = "guard",
+	[KEY_MODE] = "mode",
+	[KEY_COUNT] = "count",
+	[KEY_DURATION] = "duration",
+	[KEY_MBUFS] = "mbufs",
+	[KEY_RING_BYTES] = "ring_bytes",
+	[KEY_LATENCY] = "latency",
+	[KEY_CORE] = "core",
+	[KEY_REFERENCE] = "reference",
+	[KEY_TRIGGER] = "trigger",
+	[KEY_BEFORE] = "before",
+	[KEY_AFTER] = "after",
+	[KEY_SNAPSHOTS] = "snapshots",
 	[KEY_SINK] = "sink",
 };
 
@@ -245,22 +267,36 @@ parse_dir(struct vmirror_spec *spec, const struct input *in)
 	return ret;
 }
 
+/* A filter may be written over several lines, but a spec is built as one. */
 static int
-parse_filter(struct vmirror_spec *spec, const struct input *in)
+read_filter(char **filter, const struct input *in, const char *instead)
 {
+	const char *key = key_names[in->key];
 	int ret;
 
 	if (in->text[strspn(in->text, " \t\n\v\f\r")] == '\0')
 		return vmirror_error_set(in->err, -EINVAL,
-					 "filter: it is blank; right would be filter=\"tcp port "
-					 "80\", or no filter at all for every packet");
-	ret = vmirror_value_copy(&spec->filter, in->text, in->err);
+					 "%s: it is blank; right would be %s=\"tcp port "
+					 "80\", or no %s at all for %s",
+					 key, key, key, instead);
+	ret = vmirror_value_copy(filter, in->text, in->err);
 	if (ret < 0)
 		return ret;
-	/* A filter may be written over several lines, but a spec is built as one. */
-	for (char *p = spec->filter; (p = strpbrk(p, "\n\v\f\r")) != NULL;)
+	for (char *p = *filter; (p = strpbrk(p, "\n\v\f\r")) != NULL;)
 		*p = ' ';
-	return vmirror_value_check_line(spec->filter, "filter", in->err);
+	return vmirror_value_check_line(*filter, key, in->err);
+}
+
+static int
+parse_filter(struct vmirror_spec *spec, const struct input *in)
+{
+	return read_filter(&spec->filter, in, "every packet");
+}
+
+static int
+parse_trigger(struct vmirror_spec *spec, const struct input *in)
+{
+	return read_filter(&spec->trigger, in, "snapshots when they are asked for");
 }
 
 /* Keys that take a number, and nothing else. */
@@ -282,6 +318,7 @@ static const struct {
 			    false},
 	[KEY_CORE] = {{0, UINT16_MAX - 1, false}, offsetof(struct vmirror_spec, core), true},
 	[KEY_REFERENCE] = {{1, UINT16_MAX, true}, offsetof(struct vmirror_spec, reference), true},
+	[KEY_SNAPSHOTS] = {{1, 1000000, true}, offsetof(struct vmirror_spec, snapshots), true},
 };
 
 static int
@@ -346,12 +383,17 @@ parse_guard(struct vmirror_spec *spec, const struct input *in)
 static int
 parse_mode(struct vmirror_spec *spec, const struct input *in)
 {
-	static const char *const known[] = {"inline", "ring", NULL};
+	static const char *const known[] = {
+		[VMIRROR_SPEC_RING] = "ring",
+		[VMIRROR_SPEC_INLINE] = "inline",
+		[VMIRROR_SPEC_RECORDER] = "recorder",
+		NULL,
+	};
 	unsigned int i;
 	int ret = vmirror_value_choice(&i, in->text, known, "mode", in->err);
 
 	if (ret == 0)
-		spec->mode = i == 0 ? VMIRROR_SPEC_INLINE : VMIRROR_SPEC_RING;
+		spec->mode = (enum vmirror_spec_mode)i;
 	return ret;
 }
 
@@ -368,10 +410,19 @@ parse_latency(struct vmirror_spec *spec, const struct input *in)
 	return ret;
 }
 
+/* Keys that take a time, and nothing else: where it is in the spec, in milliseconds. */
+static const size_t durations[N_KEYS] = {
+	[KEY_DURATION] = offsetof(struct vmirror_spec, duration_ms),
+	[KEY_BEFORE] = offsetof(struct vmirror_spec, before_ms),
+	[KEY_AFTER] = offsetof(struct vmirror_spec, after_ms),
+};
+
 static int
 parse_duration(struct vmirror_spec *spec, const struct input *in)
 {
-	return vmirror_value_duration(&spec->duration_ms, in->text, "duration", in->err);
+	uint64_t *ms = (uint64_t *)((char *)spec + durations[in->key]);
+
+	return vmirror_value_duration(ms, in->text, key_names[in->key], in->err);
 }
 
 static int
@@ -402,6 +453,10 @@ static const struct {
 	[KEY_LATENCY] = {parse_latency, "one of them"},
 	[KEY_CORE] = {parse_core, "one of them"},
 	[KEY_REFERENCE] = {parse_number, "one of them"},
+	[KEY_TRIGGER] = {parse_trigger, "one filter, as in trigger=\"tcp or udp\""},
+	[KEY_BEFORE] = {parse_duration, "one of them"},
+	[KEY_AFTER] = {parse_duration, "one of them"},
+	[KEY_SNAPSHOTS] = {parse_number, "one of them"},
 	[KEY_SINK] = {parse_sink, "one sink in each mirror"},
 };
 
@@ -461,7 +516,7 @@ parse_pair(struct vmirror_spec *spec, const struct vmirror_token_scan *scan,
 	key = find_key(spec, token, seen, err);
 	if (key < 0)
 		return key;
-	if (key != KEY_FILTER) { /* all of whose brackets are its own */
+	if (key != KEY_FILTER && key != KEY_TRIGGER) { /* all of whose brackets are its own */
 		ret = vmirror_token_check_tail(scan, token, err);
 		if (ret < 0)
 			return ret;
@@ -474,50 +529,6 @@ parse_pair(struct vmirror_spec *spec, const struct vmirror_token_scan *scan,
 	ret = keys[key].parse(spec, &in);
 	free(text);
 	return ret;
-}
-
-#define RING_KEYS (1u << KEY_RING_BYTES | 1u << KEY_LATENCY | 1u << KEY_CORE | 1u << KEY_REFERENCE)
-
-static int
-check_complete(const struct vmirror_spec *spec, unsigned int seen, struct vmirror_error *err)
-{
-	int len;
-
-	if ((seen & (1u << KEY_PORT)) == 0)
-		return vmirror_error_set(err, -EINVAL,
-					 "no port is given; right would be port=0, port=net_tap0, "
-					 "port=[0,1] or port=all");
-	if ((seen & (1u << KEY_SINK)) == 0)
-		return vmirror_error_set(err, -EINVAL,
-					 "no sink is given; right would be, say, "
-					 "sink=[net_pcap,tx_pcap=report.pcap]");
-	if (spec->mode != VMIRROR_SPEC_RING && (seen & RING_KEYS))
-		return vmirror_error_set(err, -EINVAL,
-					 "%s: there are no rings in mode=inline; right would be "
-					 "mode=ring",
-					 seen & 1u << KEY_RING_BYTES ? "ring_bytes"
-					 : seen & 1u << KEY_LATENCY  ? "latency"
-					 : seen & 1u << KEY_CORE     ? "core"
-								     : "reference");
-	if (spec->reference != 0 && spec->dir == VMIRROR_SPEC_RX)
-		return vmirror_error_set(err, -EINVAL,
-					 "reference: packets that are received are copied, as the "
-					 "process may change them; right would be dir=tx or rxtx");
-	if (spec->snaplen != 0 && spec->snaplen < spec->reference)
-		return vmirror_error_set(err, -EINVAL,
-					 "reference: snaplen=%" PRIu32
-					 " keeps less of each packet, "
-					 "so that none would be held; right would be a reference= "
-					 "of at most that",
-					 spec->snaplen);
-	/* "1G" grows when built: whoever builds may rely on VMIRROR_SPEC_TEXT_SIZE all the same. */
-	len = vmirror_spec_build(spec, NULL, 0);
-	if (len >= VMIRROR_SPEC_TEXT_SIZE)
-		return vmirror_error_set(err, -E2BIG,
-					 "the spec written out has %d bytes; right would be at "
-					 "most %d",
-					 len, VMIRROR_SPEC_TEXT_SIZE - 1);
-	return 0;
 }
 
 static int
@@ -534,7 +545,7 @@ parse_all(struct vmirror_spec *spec, const char *text, struct vmirror_error *err
 		if (ret < 0)
 			return ret;
 	}
-	return ret < 0 ? ret : check_complete(spec, seen, err);
+	return ret < 0 ? ret : vmirror_spec_check(spec, err);
 }
 
 int
@@ -560,6 +571,7 @@ vmirror_spec_fini(struct vmirror_spec *spec)
 	free(spec->ports);
 	free(spec->queues);
 	free(spec->filter);
+	free(spec->trigger);
 	vmirror_spec_sink_fini(&spec->sink);
 	memset(spec, 0, sizeof(*spec));
 }

@@ -35,6 +35,8 @@ enum vmirror_spec_dir {
 enum vmirror_spec_mode {
 	VMIRROR_SPEC_RING,   /**< the forwarding core fills rings, a thread feeds the sink */
 	VMIRROR_SPEC_INLINE, /**< the forwarding core feeds the sink */
+	/** rings keep the last packets; the sink is fed when a snapshot is asked for */
+	VMIRROR_SPEC_RECORDER,
 };
 
 /** Queues first to last, both included. */
@@ -78,6 +80,10 @@ struct vmirror_spec {
 	uint32_t mbufs;              /**< size of the mirror's own mempool; 0: the default */
 	uint64_t ring_bytes;         /**< of each ring, at the least; 0: the default */
 	uint64_t latency_ms;         /**< from the core to the sink; 0: the default */
+	char *trigger;               /**< a filter whose packets make a snapshot; NULL: none do */
+	uint64_t before_ms;          /**< of it, this long before such a packet; 0: all there is */
+	uint64_t after_ms;           /**< and so long after it; 0: the default */
+	uint32_t snapshots;          /**< that the trigger makes; 0: the default */
 	bool has_core; /**< the drain's thread runs on the next; else where it likes */
 	uint32_t core;
 	struct vmirror_spec_sink sink; /**< required */

@@ -97,11 +97,11 @@ print_queues(struct output *out, const struct vmirror_spec *spec)
 
 /* In a configuration file a bare '#' would begin a comment. */
 static void
-print_filter(struct output *out, const char *filter)
+print_filter(struct output *out, const char *key, const char *filter)
 {
 	if (filter == NULL)
 		return;
-	print_key(out, "filter");
+	print_key(out, key);
 	if (strchr(filter, '#') != NULL)
 		print_quoted(out, filter);
 	else
@@ -115,6 +115,15 @@ print_number(struct output *out, const char *key, uint64_t number, const char *u
 		return;
 	print_key(out, key);
 	print(out, "%" PRIu64 "%s", number, unit);
+}
+
+static void
+print_duration(struct output *out, const char *key, uint64_t ms)
+{
+	uint64_t number;
+	const char *unit = vmirror_value_duration_unit(ms, &number);
+
+	print_number(out, key, number, unit);
 }
 
 static void
@@ -138,8 +147,6 @@ int
 vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size)
 {
 	struct output out = {.buf = buf, .size = size};
-	uint64_t duration;
-	const char *unit = vmirror_value_duration_unit(spec->duration_ms, &duration);
 
 	if (size > 0)
 		buf[0] = '\0';
@@ -153,27 +160,30 @@ vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size)
 		print_key(&out, "dir");
 		print(&out, "%s", spec->dir == VMIRROR_SPEC_RX ? "rx" : "tx");
 	}
-	print_filter(&out, spec->filter);
+	print_filter(&out, "filter", spec->filter);
 	print_number(&out, "snaplen", spec->snaplen, "");
 	print_number(&out, "sample", spec->sample, "");
 	print_number(&out, "max_pps", spec->max_pps, "");
 	print_number(&out, "max_bps", spec->max_bps, "");
 	print_number(&out, "guard", spec->guard, "%");
 	print_number(&out, "count", spec->count, "");
-	print_number(&out, "duration", duration, unit);
+	print_duration(&out, "duration", spec->duration_ms);
 	print_number(&out, "mbufs", spec->mbufs, "");
-	if (spec->mode == VMIRROR_SPEC_INLINE) {
+	if (spec->mode != VMIRROR_SPEC_RING) {
 		print_key(&out, "mode");
-		print(&out, "inline");
+		print(&out, spec->mode == VMIRROR_SPEC_INLINE ? "inline" : "recorder");
 	}
 	print_number(&out, "ring_bytes", spec->ring_bytes, "");
-	unit = vmirror_value_duration_unit(spec->latency_ms, &duration);
-	print_number(&out, "latency", duration, unit);
+	print_duration(&out, "latency", spec->latency_ms);
 	if (spec->has_core) {
 		print_key(&out, "core");
 		print(&out, "%" PRIu32, spec->core);
 	}
 	print_number(&out, "reference", spec->reference, "");
+	print_filter(&out, "trigger", spec->trigger);
+	print_duration(&out, "before", spec->before_ms);
+	print_duration(&out, "after", spec->after_ms);
+	print_number(&out, "snapshots", spec->snapshots, "");
 	print_sink(&out, &spec->sink);
 	return (int)out.len;
 }
@@ -236,6 +246,8 @@ vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b)
 	       a->duration_ms == b->duration_ms && a->mbufs == b->mbufs &&
 	       a->ring_bytes == b->ring_bytes && a->latency_ms == b->latency_ms &&
 	       a->has_core == b->has_core && a->core == b->core && a->reference == b->reference &&
+	       same_text(a->trigger, b->trigger) && a->before_ms == b->before_ms &&
+	       a->after_ms == b->after_ms && a->snapshots == b->snapshots &&
 	       same_sink(&a->sink, &b->sink);
 }
 

@@ -94,6 +94,12 @@ static const struct {
 	 "mode=inline,sink=net_null"},
 	{"core=0,latency=20ms,sink=net_null,port=0,ring_bytes=1M,mode=ring",
 	 "port=0,ring_bytes=1000000,latency=20ms,core=0,sink=net_null"},
+	{"port=0,mode=recorder,ring_bytes=64M,core=1,sink=[file,path=a]",
+	 "port=0,mode=recorder,ring_bytes=64000000,core=1,sink=[file,path=a]"},
+	{"snapshots=3,after=500ms,before=60s,trigger=\"icmp[0] = "
+	 "3\",mode=recorder,port=0,sink=net_null",
+	 "port=0,mode=recorder,trigger=icmp[0] = "
+	 "3,before=1m,after=500ms,snapshots=3,sink=net_null"},
 	{"guard=5,max_bps=1G,max_pps=10k,sample=100,port=0,sink=net_null",
 	 "port=0,sample=100,max_pps=10000,max_bps=1000000000,guard=5%,sink=net_null"},
 	{"port=0,sample=1,guard=99%,sink=net_null", "port=0,guard=99%,sink=net_null"},
@@ -185,8 +191,7 @@ static const struct {
 	{"prot=0,sink=net_null",
 	 "the key 'prot' is unknown; known: name, port, queue, dir, filter, snaplen, sample, "
 	 "max_pps, max_bps, guard, mode, count, duration, mbufs, ring_bytes, latency, core, "
-	 "reference, "
-	 "sink; "
+	 "reference, trigger, before, after, snapshots, sink; "
 	 "did you mean 'port'?"},
 	{"PORT=0,sink=net_null", "did you mean 'port'?"},
 	{"po\nrt=0", "the key 'po\\x0art' is unknown"},
@@ -239,7 +244,19 @@ static const struct {
 	{"port=0,mode=inline,reference=512,sink=net_null", "reference: there are no rings"},
 	{"port=0,reference=65536,sink=net_null", "reference"},
 	{"port=0,dir=both,sink=net_null", "dir: 'both' is unknown; known: rx, tx, rxtx"},
-	{"port=0,mode=rnig,sink=net_null", "mode: 'rnig' is unknown; known: inline, ring"},
+	{"port=0,mode=recorder,latency=1ms,sink=net_null", "latency: a recorder passes nothing on"},
+	{"port=0,mode=recorder,reference=512,sink=net_null", "reference: a recorder would keep"},
+	{"port=0,mode=recorder,count=10,sink=net_null", "count: a recorder keeps the last packets"},
+	{"port=0,trigger=icmp,sink=net_null", "trigger: snapshots are made in mode=recorder alone"},
+	{"port=0,mode=inline,snapshots=1,sink=net_null", "snapshots: snapshots are made in"},
+	{"port=0,mode=recorder,before=1s,sink=net_null",
+	 "are a trigger's; right would be, say, trig"},
+	{"port=0,mode=recorder,trigger=\" \",sink=net_null",
+	 "trigger: it is blank; right would be trigger=\"tcp port 80\", or no trigger at all for "},
+	{"port=0,mode=recorder,trigger=icmp,after=x,sink=net_null", "after: 'x'"},
+	{"port=0,mode=recorder,trigger=icmp,snapshots=0,sink=net_null", "snapshots: '0'"},
+	{"port=0,mode=rnig,sink=net_null",
+	 "mode: 'rnig' is unknown; known: ring, inline, recorder"},
 	{"port=0,mode=ring,ring_bytes=4k,sink=net_null", "ring_bytes: '4k'"},
 	{"port=0,mode=ring,latency=2s,sink=net_null", "latency: 2s is more than a second"},
 	{"port=0,mode=inline,ring_bytes=1M,sink=net_null",
@@ -363,6 +380,12 @@ equal_sees_every_key(void **state)
 		"port=0,duration=1,sink=a",
 		"port=0,mbufs=64,sink=a",
 		"port=0,reference=512,sink=a",
+		"port=0,mode=inline,sink=a",
+		"port=0,mode=recorder,sink=a",
+		"port=0,mode=recorder,trigger=ip,sink=a",
+		"port=0,mode=recorder,trigger=ip,before=1s,sink=a",
+		"port=0,mode=recorder,trigger=ip,after=1s,sink=a",
+		"port=0,mode=recorder,trigger=ip,snapshots=1,sink=a",
 		"port=0,sink=b",
 		"port=0,sink=[a,b]",
 		"port=0,sink=[a,c]",
