@@ -41,12 +41,27 @@ now_ms(void)
 }
 
 static void
+take_request(struct control *control)
+{
+	pthread_mutex_lock(&control->lock);
+	if (control->phase == CONTROL_RUNNING && !atomic_load(&control->stop))
+		control->on_request();
+	else
+		say("SIGUSR1: no packets flow now");
+	pthread_mutex_unlock(&control->lock);
+}
+
+static void
 take_signal(struct control *control)
 {
 	struct signalfd_siginfo info;
 
 	if (read(control->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGUSR1) {
+		take_request(control);
+		return;
+	}
 	if (control->signal_ms == 0) {
 		control->signal_ms = now_ms();
 		atomic_store(&control->stop, true);
@@ -126,15 +141,16 @@ housekeeping(void *arg)
 	}
 }
 
-/* Sets which signals end vmirror. SIGHUP does unless it is ignored already: nohup(1) did that. */
+/* Signals that are read. SIGHUP ends vmirror unless it is ignored already: nohup(1) did that. */
 static void
-end_signals(sigset_t *set)
+known_signals(sigset_t *set)
 {
 	struct sigaction hup;
 
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGUSR1);
 	if (sigaction(SIGHUP, NULL, &hup) < 0 || hup.sa_handler != SIG_IGN)
 		sigaddset(set, SIGHUP);
 }
@@ -147,7 +163,7 @@ control_start(struct control *control, struct vmirror_error *err)
 
 	*control = (struct control){.phase = CONTROL_IDLE};
 	pthread_mutex_init(&control->lock, NULL);
-	end_signals(&set);
+	known_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -169,13 +185,14 @@ control_start(struct control *control, struct vmirror_error *err)
 
 void
 control_run(struct control *control, const struct control_clock clocks[CONTROL_CLOCKS],
-	    uint64_t duration_ms)
+	    void (*on_request)(void), uint64_t duration_ms)
 {
 	uint64_t now = now_ms();
 	unsigned int i;
 
 	pthread_mutex_lock(&control->lock);
 	control->phase = CONTROL_RUNNING;
+	control->on_request = on_request;
 	for (i = 0; i < CONTROL_CLOCKS; i++) {
 		control->clock[i] = clocks[i];
 		control->clock[i].next_ms = now + clocks[i].every_ms;

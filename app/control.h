@@ -4,8 +4,8 @@
 
 /*
  * The housekeeping thread: signals, --duration, --stats and sinks that come back, so that no lcore
- * has to. It lives from
- * before EAL is started until after EAL is gone, so that Ctrl-C is heard at any time.
+ * has to. It lives from before EAL is started until after EAL is gone, so that Ctrl-C is heard at
+ * any time. SIGUSR1 asks for something while packets flow, and is passed over else.
  */
 
 #include <pthread.h>
@@ -39,13 +39,14 @@ struct control {
 	pthread_mutex_t lock; /* over all of the following, and held while a clock's work is done */
 	enum control_phase phase;
 	struct control_clock clock[CONTROL_CLOCKS];
-	uint64_t end_ms; /* when the duration is over; 0: never */
+	void (*on_request)(void); /* SIGUSR1; NULL: nothing */
+	uint64_t end_ms;          /* when the duration is over; 0: never */
 
 	uint64_t signal_ms; /* when a signal first asked for the end; 0: none did. The thread's */
 };
 
 /**
- * Block SIGINT, SIGTERM and SIGHUP for the calling thread and all that it creates later, ignore
+ * Block SIGINT, SIGTERM, SIGHUP and SIGUSR1 for the calling thread and all that it creates later, ignore
  * SIGPIPE and SIGXFSZ, and start the thread. Real-time signals stay as they are: net_tap needs one.
  *
  * @return 0; negative errno with err set
@@ -57,11 +58,12 @@ control_start(struct control *control, struct vmirror_error *err);
  * Packets flow from now on.
  *
  * @param clocks       what is to be done until control_pause(), and how often
+ * @param on_request   what SIGUSR1 asks for
  * @param duration_ms  0: without end
  */
 void
 control_run(struct control *control, const struct control_clock clocks[CONTROL_CLOCKS],
-	    uint64_t duration_ms);
+	    void (*on_request)(void), uint64_t duration_ms);
 
 /** The lcores have ended. On return no clock's work is being done, and none will be. */
 void

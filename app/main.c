@@ -100,7 +100,7 @@ run(const struct options *options, struct control *control, struct ports *ports,
 		goto fini_forward;
 	}
 	say("forwarding; Ctrl-C ends");
-	control_run(control, clocks, options->duration_ms);
+	control_run(control, clocks, mirrors_snapshot, options->duration_ms);
 	ret = forward_run(&forward);
 	control_pause(control);
 	if (ret < 0)

@@ -92,8 +92,9 @@ mirrors_take_stdout(const struct options *options)
 	return takes;
 }
 
-void
-mirrors_detach(void)
+/* Do something with each mirror that the engine has. */
+static void
+for_each(void (*run)(const char *name))
 {
 	char(*names)[VMIRROR_NAME_SIZE];
 	int n = vmirror_mirror_list(NULL, 0);
@@ -106,8 +107,45 @@ mirrors_detach(void)
 	if (vmirror_mirror_list(names, (unsigned int)n) < n)
 		n = 0;
 	for (int i = 0; i < n; i++)
-		vmirror_mirror_detach(names[i], NULL);
+		run(names[i]);
 	free(names);
+}
+
+static void
+detach(const char *name)
+{
+	vmirror_mirror_detach(name, NULL);
+}
+
+void
+mirrors_detach(void)
+{
+	for_each(detach);
+}
+
+static unsigned int recorders;
+
+static void
+snapshot(const char *name)
+{
+	struct vmirror_error err;
+	int ret = vmirror_mirror_snapshot(name, NULL, &err);
+
+	/* -EINVAL is what a mirror says that is no recorder. */
+	recorders += ret != -EINVAL;
+	if (ret == 0)
+		say("SIGUSR1: a snapshot of mirror '%s' is being written", name);
+	else if (ret != -EINVAL)
+		say("%s", err.text);
+}
+
+void
+mirrors_snapshot(void)
+{
+	recorders = 0;
+	for_each(snapshot);
+	if (recorders == 0)
+		say("SIGUSR1: no mirror has mode=recorder, nothing to make a snapshot of");
 }
 
 void

@@ -41,6 +41,10 @@ mirrors_add(const struct mirrors *mirrors, const struct options *options, const 
 bool
 mirrors_take_stdout(const struct options *options);
 
+/** Begin a snapshot of each mirror with mode=recorder, and say so, or why not. */
+void
+mirrors_snapshot(void);
+
 /** Detach all mirrors that the engine has, so that their counters are final. */
 void
 mirrors_detach(void);

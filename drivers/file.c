@@ -175,6 +175,27 @@ read_opts(const struct vmirror_spec_sink *spec, struct vmirror_writer_opts *opts
 	return 0;
 }
 
+/* A file for each of a series: they are numbered, and each is one. */
+static int
+check_series(const struct vmirror_spec_sink *spec, struct vmirror_error *err)
+{
+	static const char *const refused[] = {"fd", "rotate_bytes", "rotate_seconds", "files"};
+	const char *path = arg(spec, "path");
+	unsigned int i;
+
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (arg(spec, refused[i]) != NULL)
+			return vmirror_error_set(err, -EINVAL,
+						 "%s: mode=recorder makes a file for each "
+						 "snapshot, named after path=; leave it out",
+						 refused[i]);
+	if (path != NULL && strcmp(path, "-") == 0)
+		return vmirror_error_set(err, -EINVAL,
+					 "path=-: mode=recorder makes a file for each snapshot; "
+					 "right would be path=snapshot.pcapng");
+	return 0;
+}
+
 /* --- */
 
 static void
@@ -197,6 +218,8 @@ name_resource(const struct vmirror_writer_opts *opts, struct vmirror_sink_plan *
 		/* A successor of one that has lost its reader is not a file. */
 		kind = S_ISFIFO(st.st_mode) ? "fifo" : kind;
 	}
+	if (plan->series)
+		kind = "files named after";
 	strcpy(for_dir, opts->path);
 	strcpy(for_base, opts->path);
 	dir = dirname(for_dir);
@@ -213,6 +236,9 @@ file_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	struct vmirror_writer_opts opts;
 	int ret = read_opts(spec, &opts, err);
 
+	if (ret == 0 && plan->series)
+		ret = check_series(spec, err);
+	opts.number = plan->series;
 	if (ret == 0)
 		ret = vmirror_writer_check(&opts, err);
 	if (ret != 0)
@@ -236,6 +262,7 @@ file_stats(void *arg, const char *port, struct vmirror_writer_stats *stats)
 	const struct file_sink *file = arg;
 	struct vmirror_sink_port_stats s;
 	uint64_t lost;
+	int len;
 
 	file->owner.count_port(file->owner.arg, port, &s);
 	lost = s.no_room + s.rejected + s.write_error;
@@ -243,11 +270,14 @@ file_stats(void *arg, const char *port, struct vmirror_writer_stats *stats)
 	stats->accepted = s.seen - s.left_out;
 	stats->dropped = lost;
 	stats->written = s.written;
-	snprintf(stats->comment, sizeof(stats->comment),
-		 "dropped by the port itself (imissed): %" PRIu64
-		 "; by the mirror: no_room %" PRIu64 ", sink_rejected %" PRIu64
-		 ", write_error %" PRIu64,
-		 s.imissed, s.no_room, s.rejected, s.write_error);
+	len = snprintf(stats->comment, sizeof(stats->comment),
+		       "dropped by the port itself (imissed): %" PRIu64
+		       "; by the mirror: no_room %" PRIu64 ", sink_rejected %" PRIu64
+		       ", write_error %" PRIu64,
+		       s.imissed, s.no_room, s.rejected, s.write_error);
+	if (s.overwritten > 0)
+		snprintf(stats->comment + len, sizeof(stats->comment) - (size_t)len,
+			 "; recorded, and given up for newer ones: %" PRIu64, s.overwritten);
 }
 
 static int
@@ -285,6 +315,7 @@ file_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char 
 	ret = read_opts(spec, &opts, err);
 	if (ret != 0)
 		goto free_file;
+	opts.number = sink->needs->number;
 	opts.about.program = "vmirror";
 	opts.about.how = how;
 	opts.about.filter = sink->needs->mirror->filter;
@@ -400,6 +431,16 @@ file_finish(struct vmirror_sink *sink)
 	vmirror_writer_finish(file->writer, PATIENCE_NS);
 }
 
+static void
+file_name(struct vmirror_sink *sink, char *buf, size_t size)
+{
+	struct file_sink *file = sink->priv;
+	struct vmirror_writer_status status;
+
+	vmirror_writer_status(file->writer, &status);
+	snprintf(buf, size, "%s", status.path);
+}
+
 static enum vmirror_sink_health
 file_health(struct vmirror_sink *sink, const struct vmirror_sink_progress *progress,
 	    char reason[VMIRROR_SINK_REASON_SIZE])
@@ -455,6 +496,7 @@ static const struct vmirror_sink_takes file_takes = {
 	.wait = file_wait,
 	.flush = file_flush,
 	.finish = file_finish,
+	.name = file_name,
 };
 
 extern const struct vmirror_sink_ops vmirror_sink_file;

@@ -158,6 +158,40 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err);
 VMIRROR_API int
 vmirror_engine_tend(void);
 
+/** Options of vmirror_mirror_snapshot(); zero them, then set size. */
+struct vmirror_snapshot_opts {
+	size_t size;      /**< sizeof(struct vmirror_snapshot_opts) */
+	uint64_t last_ms; /**< packets of the last so many milliseconds; 0: of any age */
+	/**
+	 * Of those the last, of all queues together, so many bytes of the rings, or a little more:
+	 * whole parts of them. 0: all.
+	 */
+	uint64_t last_bytes;
+	/**
+	 * Where to, as behind a spec's `sink=`: one that takes packets itself, "[file,path=a.pcapng]",
+	 * which is made for this one. NULL: the mirror's own. A file of that is named after `path` and
+	 * the snapshot's number and time.
+	 */
+	const char *sink;
+};
+
+/**
+ * mode=recorder: begin to write what is recorded, in the order of time. All that has passed when this
+ * is called is in it, as far as the rings still have it, and nothing that passes later. Returns when
+ * it has begun. While it is written recording goes on: into what it has written already, and what had
+ * been left free; where the sink is slower than the traffic, no_room counts.
+ *
+ * Its end is told by notify, and in the statistics. Packets stay recorded: another may show them again.
+ *
+ * @param opts  may be NULL: all that is recorded, to the mirror's own sink
+ * @return      0; -ENOENT; -EINVAL when the mirror is no recorder or the options are none; -EBUSY
+ *              while another snapshot of the mirror is written, or it is over; -EIO when its sink is
+ *              lost or has failed; -EPERM when no engine runs; or what making the file said; err set
+ */
+VMIRROR_API int
+vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *opts,
+			struct vmirror_error *err);
+
 /** What a mirror would do, from vmirror_mirror_check(). */
 struct vmirror_plan {
 	char name[VMIRROR_NAME_SIZE];
@@ -270,6 +304,19 @@ struct vmirror_stats {
 	uint64_t last_packet_ns;
 	/** mode=ring: times that the system's clock jumped, forward or back, while the mirror ran. */
 	uint64_t clock_steps;
+	/*
+	 * mode=recorder. The counters above are of what is recorded: in_flight is what the rings have
+	 * now. A packet may be in several snapshots; those have a law of their own, exact while none
+	 * runs: snapshot_pkts = snapshot_delivered + snapshot_lost.
+	 */
+	uint64_t snapshots; /**< that have ended */
+	uint64_t
+		snapshots_failed; /**< such that lost packets, or could not be begun by a trigger */
+	uint64_t snapshots_running; /**< 1 while one is being written */
+	uint64_t snapshot_pkts;     /**< packets of all snapshots, added up */
+	uint64_t
+		snapshot_delivered; /**< of these: accepted by the sink and, as far as can be known, kept */
+	uint64_t snapshot_lost; /**< of these: refused or lost by the sink, or unknown */
 };
 
 /** The counters of one hook: one queue of one port in one direction. */

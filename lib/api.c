@@ -214,6 +214,42 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err)
 	return ret;
 }
 
+int
+vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *opts,
+			struct vmirror_error *err)
+{
+	const struct vmirror_snapshot_opts all = {.size = sizeof(all)};
+	struct vmirror_snapshot_want want = {0};
+	struct vmirror_mirror *mirror;
+	int ret;
+
+	if (opts == NULL)
+		opts = &all;
+	if (opts->size < sizeof(*opts))
+		return vmirror_error_set(err, -EINVAL, "vmirror_snapshot_opts: size %zu is not %zu",
+					 opts->size, sizeof(*opts));
+	ret = enter(err);
+	if (ret != 0)
+		return ret;
+	want.bytes = opts->last_bytes;
+	want.sink = opts->sink;
+	want.from_tsc = opts->last_ms != 0 ? vmirror_snapshot_ago(opts->last_ms) : 0;
+	mirror = find(name, err);
+	if (mirror == NULL)
+		ret = -ENOENT;
+	else if (!vmirror_mirror_records(mirror))
+		ret = vmirror_error_set(err, -EINVAL,
+					"mirror '%s' keeps nothing to make a snapshot of; right "
+					"would be one with mode=recorder",
+					name);
+	else
+		ret = vmirror_snapshot_begin(mirror, &want, err);
+	if (ret != 0 && ret != -ENOENT && mirror != NULL && vmirror_mirror_records(mirror))
+		vmirror_error_prefix(err, ret, "snapshot of mirror '%s': ", name);
+	leave();
+	return ret;
+}
+
 /* Like vmirror_mirror_add() up to the point where something would be seen from outside. */
 static int
 check_one(const char *spec, struct vmirror_plan *plan, struct vmirror_error *err)
@@ -261,6 +297,20 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 	return ret;
 }
 
+static void
+fill_in_snapshots(struct vmirror_stats *stats, struct vmirror_mirror *mirror)
+{
+	struct vmirror_counters sum;
+
+	vmirror_snapshot_counters(mirror, &sum);
+	stats->snapshots = mirror->snapshot.n;
+	stats->snapshots_failed = mirror->snapshot.failed;
+	stats->snapshots_running = mirror->snapshot.runs;
+	stats->snapshot_pkts = sum.captured;
+	stats->snapshot_delivered = sum.delivered;
+	stats->snapshot_lost = sum.captured - sum.delivered - sum.in_flight;
+}
+
 int
 vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirror_error *err)
 {
@@ -300,6 +350,8 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 		vmirror_counters_sum(&stats->total, &counters);
 	}
 	pthread_mutex_unlock(&vmirror_shared.hooks);
+	if (vmirror_mirror_records(mirror))
+		fill_in_snapshots(stats, mirror);
 
 leave:
 	leave();

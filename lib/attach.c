@@ -215,6 +215,10 @@ vmirror_record_read(const struct vmirror_record *record, struct vmirror_tally *o
 {
 	struct vmirror_tally drained, surplus;
 
+	if (record->recorder != NULL) {
+		vmirror_tally_read(&record->tally, out);
+		return;
+	}
 	/* Backwards, as each is read: what is taken off or compared is never more than there is. */
 	vmirror_tally_read(&record->drained.surplus, &surplus);
 	surplus.seen = surplus.captured; /* as they are when the drain is not just at it */
@@ -303,6 +307,7 @@ vmirror_mirror_forget_sources(struct vmirror_mirror *mirror)
 		TAILQ_REMOVE(&mirror->records, record, next);
 		vmirror_ring_destroy(record->drained.ring);
 		vmirror_hold_destroy(record->hold);
+		vmirror_recorder_destroy(record->recorder);
 		free(record);
 	}
 	while ((ring = vmirror_mirror_take_ring(mirror, VMIRROR_ANY_NODE)) != NULL)
@@ -352,7 +357,10 @@ init_hook(struct vmirror_mirror *mirror, struct vmirror_record *record, struct v
 	vmirror_ring_hook_init(&record->ring_hook, &mirror->path, ring, &record->tally, limit,
 			       guard, record->is_tx);
 	record->ring_hook.hold = record->hold;
+	record->ring_hook.recorder = record->recorder;
+	record->ring_hook.trigger = mirror->snapshot.trigger;
 	record->drained.hold = record->hold;
+	record->drained.recorder = record->recorder;
 	init_source(mirror, record);
 	record->hook = &record->ring_hook.hook;
 	vmirror_merge_add(&mirror->drain.merge, &record->drained);
@@ -372,17 +380,22 @@ record_find(struct vmirror_mirror *mirror, const char *port, uint16_t queue, boo
 }
 
 static struct vmirror_record *
-record_create(const struct vmirror_mirror *mirror, bool is_tx)
+record_create(const struct vmirror_mirror *mirror, bool is_tx, struct vmirror_ring *ring)
 {
 	struct vmirror_record *record = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*record), 64));
+	bool holds = mirror->spec.reference != 0 && is_tx;
 
 	if (record == NULL)
 		return NULL;
 	memset(record, 0, sizeof(*record));
-	if (mirror->spec.reference == 0 || !is_tx)
-		return record;
-	record->hold = vmirror_hold_create(mirror->spec.reference);
-	if (record->hold == NULL) {
+	if (holds)
+		record->hold = vmirror_hold_create(mirror->spec.reference);
+	if (vmirror_mirror_records(mirror))
+		record->recorder = vmirror_recorder_create(ring);
+	if ((holds && record->hold == NULL) ||
+	    (vmirror_mirror_records(mirror) && record->recorder == NULL)) {
+		vmirror_hold_destroy(record->hold);
+		vmirror_recorder_destroy(record->recorder);
 		free(record);
 		return NULL;
 	}
@@ -405,7 +418,7 @@ record_get(struct vmirror_mirror *mirror, const char *port, uint16_t queue, bool
 		if (ring == NULL)
 			return -EAGAIN;
 	}
-	record = record_create(mirror, is_tx);
+	record = record_create(mirror, is_tx, ring);
 	if (record == NULL) {
 		vmirror_ring_destroy(ring);
 		return -ENOMEM;
@@ -499,8 +512,7 @@ try_to_hook(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	mirror->rings_wanted = 0;
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	/* What an event has just told of must not be undone here. */
-	if ((mirror->sink == NULL && !mirror->lost) || mirror->sink_gone ||
-	    vmirror_shared.eal_gone) {
+	if (!vmirror_mirror_is_fed(mirror) || mirror->sink_gone || vmirror_shared.eal_gone) {
 		pthread_mutex_unlock(&vmirror_shared.hooks);
 		return vmirror_error_set(err, -ESTALE, "the sink is gone");
 	}

@@ -104,12 +104,19 @@ place(struct vmirror_clock_history *history, uint64_t n)
 	return &history->segments[n % VMIRROR_CLOCK_SEGMENTS];
 }
 
+/* The number of the oldest that is kept. */
+static uint64_t
+oldest_of(const struct vmirror_clock_history *history)
+{
+	return history->n > VMIRROR_CLOCK_SEGMENTS ? history->n - VMIRROR_CLOCK_SEGMENTS : 0;
+}
+
 /* The segment that a TSC belongs to, or the oldest. */
 static const struct vmirror_clock_segment *
 find(struct vmirror_clock_history *history, uint64_t tsc)
 {
 	uint64_t n = history->n;
-	uint64_t oldest = n > VMIRROR_CLOCK_SEGMENTS ? n - VMIRROR_CLOCK_SEGMENTS : 0;
+	uint64_t oldest = oldest_of(history);
 
 	for (n--; n > oldest && place(history, n)->tsc > tsc; n--)
 		;
@@ -441,6 +448,14 @@ vmirror_clock_look(struct vmirror_clock_reader *reader)
 		reader->ahead_before = reader->ahead_ns;
 	}
 	reader->seen = now;
+}
+
+uint64_t
+vmirror_clock_since(const struct vmirror_clock_reader *reader)
+{
+	uint64_t oldest = oldest_of(&reader->seen);
+
+	return reader->seen.n == 0 ? 0 : reader->seen.segments[oldest % VMIRROR_CLOCK_SEGMENTS].tsc;
 }
 
 uint64_t

@@ -110,6 +110,10 @@ vmirror_clock_jumps(void);
 void
 vmirror_clock_look(struct vmirror_clock_reader *reader);
 
+/** The TSC since which times are known; what was before is guessed. The reader's thread. */
+uint64_t
+vmirror_clock_since(const struct vmirror_clock_reader *reader);
+
 /**
  * The time of a TSC, in nanoseconds of CLOCK_REALTIME. The reader's thread.
  *

@@ -57,8 +57,12 @@ append_rings(struct vmirror_text *t, struct vmirror_mirror *mirror)
 		vmirror_text_append(t, ", %u ring%s of %.1f MB", n, n > 1 ? "s" : "", bytes / 1e6);
 	else
 		vmirror_text_append(t, ", rings of %.1f MB", bytes / 1e6);
-	vmirror_text_append(t, " (each holds %" PRIu64 " ms of 10 Gbit/s in packets of 1500 bytes)",
-			    bytes / 1250000);
+	vmirror_text_append(t, " (each %s %.3g ms of 10 Gbit/s in packets of 1500 bytes)",
+			    vmirror_mirror_records(mirror) ? "keeps the last" : "holds",
+			    (double)bytes / 1250000);
+	if (mirror->spec.trigger != NULL)
+		vmirror_text_append(t, ", a snapshot for each packet that matches \"%s\"",
+				    mirror->spec.trigger);
 	if (mirror->spec.reference != 0)
 		vmirror_text_append(
 			t, ", packets of %" PRIu32 " bytes and more that are sent held, not copied",
@@ -69,7 +73,12 @@ static void
 append_sink(struct vmirror_text *t, const struct vmirror_mirror *mirror)
 {
 	const struct vmirror_sink_plan *plan = &mirror->sink_plan;
-	const char *mode = vmirror_mirror_has_rings(mirror) ? "ring" : "inline";
+	static const char *const modes[] = {
+		[VMIRROR_SPEC_RING] = "ring",
+		[VMIRROR_SPEC_INLINE] = "inline",
+		[VMIRROR_SPEC_RECORDER] = "recorder",
+	};
+	const char *mode = modes[mirror->spec.mode];
 
 	if (plan->ops->takes != NULL)
 		vmirror_text_append(t, " -> %s, mode=%s, %.1f MB of blocks", plan->resource, mode,

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,6 +19,7 @@
 #include "devargs/error.h"
 #include "lib/entry.h"
 #include "lib/offer.h"
+#include "lib/replay.h"
 #include "lib/spool.h"
 
 /* While the sink takes nothing, what is younger than so many times the latency stays in the rings. */
@@ -122,7 +124,15 @@ handle(struct vmirror_drain *drain, struct vmirror_merge_ring *r, struct vmirror
 	/* Acquire: an open gate comes after what is behind it. */
 	enum vmirror_path_gate gate = __atomic_load_n(&path->gate, __ATOMIC_ACQUIRE);
 
-	if (path->budget == 0) {
+	if (drain->almanac != NULL && !vmirror_replay_shows(drain, r, entry)) {
+		vmirror_merge_skip(r, entry);
+		return true;
+	}
+	/* A sink that a snapshot has for itself says itself how it is. */
+	if (drain->replay.sink != NULL) {
+		if (!vmirror_spool_put(drain, r, entry))
+			return false;
+	} else if (path->budget == 0) {
 		leave_out(r, entry);
 	} else if (gate == VMIRROR_GATE_SINK_LOST || gate == VMIRROR_GATE_SINK_FAILED) {
 		/* A successor that is being made just now was not fed these. */
@@ -204,25 +214,21 @@ step(struct vmirror_drain *drain, uint64_t horizon, bool last, struct vmirror_ba
 }
 
 /* Pairs with vmirror_drain_sync(): the gate is looked at after this is seen. */
-static void
-enter(struct vmirror_drain *drain)
+void
+vmirror_drain_enter(struct vmirror_drain *drain)
 {
 	__atomic_store_n(&drain->seq, drain->seq + 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static void
-leave(struct vmirror_drain *drain)
+void
+vmirror_drain_leave(struct vmirror_drain *drain)
 {
 	__atomic_store_n(&drain->seq, drain->seq + 1, __ATOMIC_RELEASE);
 }
 
-/*
- * All that is not after the horizon. While the sink is stuck, what is young enough stays in the
- * rings, unless it is the last time; with one that takes packets itself, all that there is room for.
- */
-static void
-pass(struct vmirror_drain *drain, uint64_t horizon, bool last)
+void
+vmirror_drain_pass(struct vmirror_drain *drain, uint64_t horizon, bool last)
 {
 	struct vmirror_batch batch = {.n = 0};
 	const struct vmirror_entry *entry;
@@ -230,10 +236,10 @@ pass(struct vmirror_drain *drain, uint64_t horizon, bool last)
 	bool goes, more = true;
 
 	while (more) {
-		enter(drain);
+		vmirror_drain_enter(drain);
 		goes = step(drain, horizon, last, &batch, &more);
 		vmirror_merge_release(&drain->merge);
-		leave(drain);
+		vmirror_drain_leave(drain);
 		if (goes || last)
 			continue;
 		if (drain->spools)
@@ -264,7 +270,7 @@ work(struct vmirror_drain *drain, bool last)
 
 	if (last || r == NULL || r->next == NULL || found.all >= 128)
 		horizon = UINT64_MAX;
-	pass(drain, horizon, last);
+	vmirror_drain_pass(drain, horizon, last);
 	drain->looked_ns = start;
 	if (found.fresh > 0)
 		until = RTE_MIN(longest, since * 64 / found.fresh);
@@ -282,9 +288,8 @@ doze(struct vmirror_drain *drain, uint64_t ns)
 	pthread_mutex_unlock(&drain->lock);
 }
 
-/* Now and then, keep off the cores that fill the rings: they may have moved. */
-static void
-place(struct vmirror_drain *drain)
+void
+vmirror_drain_place(struct vmirror_drain *drain)
 {
 	cpu_set_t use = drain->allowed;
 	uint64_t now = vmirror_now_ns();
@@ -308,9 +313,9 @@ flush_sink(struct vmirror_drain *drain)
 	bool done;
 
 	do {
-		enter(drain);
+		vmirror_drain_enter(drain);
 		done = vmirror_spool_flush(drain);
-		leave(drain);
+		vmirror_drain_leave(drain);
 	} while (!done && vmirror_now_ns() < until);
 }
 
@@ -323,12 +328,12 @@ tend_sink(struct vmirror_drain *drain, bool flush, bool stop)
 	drain->gave_up = false;
 	if (flush)
 		flush_sink(drain);
-	enter(drain);
+	vmirror_drain_enter(drain);
 	if (stop && !drain->aborts)
 		vmirror_spool_finish(drain);
 	else
 		vmirror_spool_poll(drain);
-	leave(drain);
+	vmirror_drain_leave(drain);
 }
 
 static vmirror_thread_ret_t
@@ -364,7 +369,7 @@ drain_thread(void *arg)
 		}
 		if (stop)
 			return VMIRROR_THREAD_RETURN;
-		place(drain);
+		vmirror_drain_place(drain);
 		/* A sink that does not keep up gets no rest, and others of this core their turn. */
 		doze(drain, RTE_MAX(idle, NAP_NS));
 	}
@@ -372,10 +377,14 @@ drain_thread(void *arg)
 
 /* --- control */
 
-void
+int
 vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint64_t latency_ns,
-		   int core, const struct vmirror_sink_ops *ops)
+		   int core, const struct vmirror_sink_ops *ops, bool records)
 {
+	struct vmirror_almanac *almanac = records ? calloc(1, sizeof(*almanac)) : NULL;
+
+	if (records && almanac == NULL)
+		return -ENOMEM;
 	*drain = (struct vmirror_drain){
 		.path = path,
 		.latency_ns = latency_ns,
@@ -384,12 +393,14 @@ vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint6
 		.keep_tsc = latency_ns * KEEP / 1000 * rte_get_tsc_hz() / 1000000,
 		.patience = VMIRROR_PATIENCE,
 		.spools = ops->takes != NULL,
+		.almanac = almanac,
 	};
 	vmirror_clock_join(&drain->clock);
 	vmirror_unpack_init(&drain->unpack, &path->pool, !ops->holds);
 	pthread_mutex_init(&drain->lock, NULL);
 	vmirror_cond_init(&drain->wake);
 	vmirror_cond_init(&drain->idle);
+	return 0;
 }
 
 void
@@ -401,6 +412,7 @@ vmirror_drain_fini(struct vmirror_drain *drain)
 	pthread_cond_destroy(&drain->idle);
 	pthread_cond_destroy(&drain->wake);
 	pthread_mutex_destroy(&drain->lock);
+	free(drain->almanac);
 }
 
 /* By whoever starts the thread: it may get no turn on a core that somebody else never leaves. */
@@ -427,7 +439,9 @@ vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err)
 	int ret;
 
 	drain->stop = false;
-	ret = vmirror_thread_start(&drain->thread, "vmirror-drain", drain_thread, drain);
+	ret = vmirror_thread_start(&drain->thread, "vmirror-drain",
+				   drain->almanac != NULL ? vmirror_replay_thread : drain_thread,
+				   drain);
 	if (ret != 0)
 		return vmirror_error_set(err, ret, "drain thread: %s", strerror(-ret));
 	drain->running = true;
@@ -461,7 +475,8 @@ vmirror_drain_flush(struct vmirror_drain *drain)
 {
 	uint64_t asked;
 
-	if (!drain->running)
+	/* A recorder's rings are not emptied. */
+	if (!drain->running || drain->almanac != NULL)
 		return;
 	pthread_mutex_lock(&drain->lock);
 	asked = ++drain->asked;
@@ -485,7 +500,7 @@ vmirror_drain_sync(struct vmirror_drain *drain)
 {
 	uint64_t seq;
 
-	/* Pairs with pass(): what the caller stored before is seen by whoever enters after this. */
+	/* Pairs with vmirror_drain_enter(): what the caller stored before is seen by whoever enters after this. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	seq = __atomic_load_n(&drain->seq, __ATOMIC_SEQ_CST);
 	while ((seq & 1) != 0 && __atomic_load_n(&drain->seq, __ATOMIC_ACQUIRE) == seq)

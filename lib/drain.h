@@ -20,6 +20,9 @@
  * It runs on the cores that EAL leaves to control threads, less those on which packets were seen to
  * pass: Open vSwitch's, for one, are not EAL's. Unless none is left.
  *
+ * In mode=recorder the thread sleeps until a snapshot is asked for, and then shows the sink what is
+ * recorded, or a part of it (replay.c).
+ *
  * Control lock: all functions but the thread's own; vmirror_drain_sync() also in ethdev's events.
  */
 
@@ -28,12 +31,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/almanac.h"
 #include "lib/clock.h"
 #include "lib/merge.h"
 #include "lib/path.h"
 #include "lib/thread.h"
 #include "lib/unpack.h"
 #include "vmirror_error.h"
+
+/** What of a recorder's rings is shown to a sink. */
+struct vmirror_replay {
+	uint64_t from_tsc;  /**< packets that passed before it are left out */
+	uint64_t until_tsc; /**< and those after it */
+	bool whole;         /**< all of them are in the rings, as far as they ever will be */
+	/** That takes packets itself, and is this snapshot's alone; NULL: the mirror's own is fed */
+	struct vmirror_sink *sink;
+};
 
 struct vmirror_drain {
 	struct vmirror_path *path;
@@ -53,6 +66,8 @@ struct vmirror_drain {
 	uint64_t emptied;     /**< the last of them that was heeded */
 	bool hurried;         /**< control asked for it, and does not wait */
 	bool stop;
+	bool replays; /**< mode=recorder: a snapshot was asked for, and is not done */
+	struct vmirror_replay replay; /**< control writes it while there is none; but for whole */
 
 	/* The drain's. */
 	cpu_set_t allowed;  /**< cores that EAL gave its thread */
@@ -66,9 +81,14 @@ struct vmirror_drain {
 	uint64_t keep_tsc;      /**< how long one waits for a sink that is stuck */
 	unsigned int patience;  /**< how often a refused packet is offered again */
 	uint64_t busy_since_ns; /**< a sink that takes packets itself; 0: it is not */
-	uint64_t until_ns; /**< then it has been waited for, if nothing may stay in the rings */
-	bool gave_up;      /**< it was */
-	bool aborts;       /**< it is not to complete its output; lock */
+	uint64_t until_ns;     /**< then it has been waited for, if nothing may stay in the rings */
+	bool gave_up;          /**< it was */
+	bool aborts;           /**< it is not to complete its output; lock */
+	uint64_t replayed;     /**< mode=recorder: how far it is, of all rings together */
+	uint64_t moved_ns;     /**< and when that last changed */
+	uint64_t noted_ns;     /**< when the time was noted */
+	uint64_t last_time_ns; /**< of the packet before */
+	struct vmirror_almanac *almanac; /**< NULL: mode=ring */
 
 	/* CLOCK_REALTIME of packets that the sink took, 0: none. The drain writes, control reads. */
 	uint64_t first_ns; /**< of the oldest */
@@ -81,10 +101,12 @@ struct vmirror_drain {
  * @param latency_ns  within which a packet is to be with the sink
  * @param core        that the thread is to run on; -1: where it keeps off the forwarding cores
  * @param ops         the sink's driver's
+ * @param records     mode=recorder
+ * @return            0 or -ENOMEM
  */
-void
+int
 vmirror_drain_init(struct vmirror_drain *drain, struct vmirror_path *path, uint64_t latency_ns,
-		   int core, const struct vmirror_sink_ops *ops);
+		   int core, const struct vmirror_sink_ops *ops, bool records);
 
 /** The thread was stopped. Takes one that is all zeroes. */
 void
@@ -110,9 +132,30 @@ vmirror_drain_flush(struct vmirror_drain *drain);
 void
 vmirror_drain_hurry(struct vmirror_drain *drain);
 
-/** For those who feed the sink on the drain's thread: offer.c, spool.c. */
+/** For those who feed the sink on the drain's thread: offer.c, spool.c, replay.c. */
 void
 vmirror_drain_nap(uint64_t ns);
+
+/** The time of a packet, in nanoseconds of CLOCK_REALTIME. */
+uint64_t
+vmirror_drain_time(struct vmirror_drain *drain, const struct vmirror_entry *entry);
+
+/**
+ * Show the sink all that is not after the horizon. While it is stuck, what is young enough stays in the
+ * rings, unless it is the last time; with one that takes packets itself, all that there is room for.
+ */
+void
+vmirror_drain_pass(struct vmirror_drain *drain, uint64_t horizon, bool last);
+
+/** Between these the drain may use the sink: vmirror_drain_sync() waits. */
+void
+vmirror_drain_enter(struct vmirror_drain *drain);
+void
+vmirror_drain_leave(struct vmirror_drain *drain);
+
+/** Now and then, keep off the cores that fill the rings: they may have moved. */
+void
+vmirror_drain_place(struct vmirror_drain *drain);
 
 /** The sink took a packet of that time. */
 void

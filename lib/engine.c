@@ -135,6 +135,13 @@ on_new(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_para
 	return 0;
 }
 
+static void
+cut_off(struct vmirror_sink *sink)
+{
+	if (sink != NULL && sink->ops->forked != NULL)
+		sink->ops->forked(sink);
+}
+
 /*
  * In a child of the host's fork(), which has one thread and none of ours. Rings and files are the
  * parent's as well, and locks may be held by threads that there are not: so the child has no engine
@@ -146,9 +153,10 @@ on_fork(void)
 	struct vmirror_mirror *mirror;
 
 	vmirror_port_silence();
-	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
-		if (mirror->sink != NULL && mirror->sink->ops->forked != NULL)
-			mirror->sink->ops->forked(mirror->sink);
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
+		cut_off(mirror->sink);
+		cut_off(mirror->snapshot.sink);
+	}
 	TAILQ_INIT(&vmirror_shared.mirrors);
 	pthread_mutex_init(&vmirror_shared.control, NULL);
 	pthread_mutex_init(&vmirror_shared.hooks, NULL);

@@ -92,9 +92,10 @@ describe_ports(const struct vmirror_mirror *mirror, struct vmirror_sink_port por
 	return n;
 }
 
-/* Make the sink and show it to the path, which no core is using. */
 int
-vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *err)
+vmirror_mirror_make_sink(const struct vmirror_mirror *mirror, struct vmirror_sink **sink,
+			 const struct vmirror_spec_sink *spec, const struct vmirror_sink_plan *plan,
+			 unsigned int number, struct vmirror_error *err)
 {
 	struct vmirror_sink_port ports[RTE_MAX_ETHPORTS];
 	struct vmirror_sink_needs needs = {
@@ -103,17 +104,28 @@ vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *er
 		.socket = SOCKET_ID_ANY,
 		.mirror = &mirror->spec,
 		.ports = ports,
-		.owner = {vmirror_spool_settled, vmirror_spool_count_port, &mirror->drain},
+		.owner = {vmirror_spool_settled, vmirror_spool_count_port,
+			  (void *)(uintptr_t)&mirror->drain},
+		.number = number,
 	};
+
+	if (needs.pool != NULL)
+		needs.data_room = rte_pktmbuf_data_room_size(needs.pool);
+	if (plan->ops->takes != NULL)
+		needs.n_ports = describe_ports(mirror, ports);
+	return vmirror_sink_create(sink, spec, plan, &needs, err);
+}
+
+/* Make the sink and show it to the path, which no core is using. */
+int
+vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
 	struct vmirror_record *record;
 	struct vmirror_sink *sink;
 	int ret;
 
-	if (needs.pool != NULL)
-		needs.data_room = rte_pktmbuf_data_room_size(needs.pool);
-	else
-		needs.n_ports = describe_ports(mirror, ports);
-	ret = vmirror_sink_create(&sink, &mirror->spec.sink, &mirror->sink_plan, &needs, err);
+	ret = vmirror_mirror_make_sink(mirror, &sink, &mirror->spec.sink, &mirror->sink_plan, 0,
+				       err);
 	if (ret != 0)
 		return ret;
 	mirror->path.sink = sink;
@@ -362,7 +374,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
 		return;
 	/* Whatever fails now may succeed later; that the sink is lost has been told. */
-	if (vmirror_sink_check(&mirror->spec.sink, mirror->spec.name, &plan, &err) != 0 ||
+	if (vmirror_sink_check(&mirror->spec.sink, mirror->spec.name, false, &plan, &err) != 0 ||
 	    strcmp(plan.resource, mirror->sink_plan.resource) != 0)
 		return;
 	mirror->sink_plan = plan;
@@ -409,6 +421,15 @@ vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirro
 	uint64_t doubtful = record->unsent;
 	uint64_t share;
 
+	/* A recorder's packets wait until newer ones take their place, or it ends. */
+	if (vmirror_mirror_records(mirror)) {
+		vmirror_tally_counters(&tally, 0, 0, out);
+		if (mirror->over) {
+			out->overwritten += out->in_flight;
+			out->in_flight = 0;
+		}
+		return;
+	}
 	/* One that takes packets itself tells of each what became of it. */
 	if (mirror->state == VMIRROR_FAILED && mirror->sink_plan.ops->takes == NULL)
 		doubtful += tally.accepted - RTE_MIN(record->well, tally.accepted);

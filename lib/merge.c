@@ -37,6 +37,8 @@ vmirror_merge_look(struct vmirror_merge *merge)
 		uint64_t end = vmirror_ring_readable(r->ring);
 		uint64_t size = r->ring->size;
 
+		if (r->recorder != NULL && !r->reads)
+			continue;
 		fill.all = RTE_MAX(fill.all, (unsigned int)((end - r->at) * 256 / size));
 		fill.fresh = RTE_MAX(fill.fresh, (unsigned int)((end - r->end) * 256 / size));
 		r->end = end;
@@ -75,6 +77,11 @@ vmirror_merge_release(struct vmirror_merge *merge)
 	struct vmirror_merge_ring *r;
 
 	for (r = vmirror_merge_first(merge); r != NULL; r = r->next) {
+		if (r->recorder != NULL) {
+			if (r->reads)
+				vmirror_recorder_hold(r->recorder, r->at);
+			continue;
+		}
 		if (vmirror_ring_tail(r->ring) == r->at)
 			continue;
 		/* Pairs with vmirror_hold_give_back(): nobody reads those packets any more. */

@@ -8,10 +8,12 @@
  */
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/entry.h"
 #include "lib/hold.h"
+#include "lib/recorder.h"
 #include "lib/ring.h"
 #include "lib/sink.h"
 #include "lib/tally.h"
@@ -20,16 +22,22 @@
 struct vmirror_merge_ring {
 	struct vmirror_merge_ring *next;
 	struct vmirror_ring *ring;
-	struct vmirror_hold *hold; /**< NULL: every packet is copied */
+	struct vmirror_hold *hold;         /**< NULL: every packet is copied */
+	struct vmirror_recorder *recorder; /**< NULL: mode=ring */
 	struct vmirror_sink_source source;
 	const struct vmirror_tally *counted; /**< by the core */
 	const uint64_t *imissed;             /**< by the port, as control saw it last; atomic */
+
+	/* mode=recorder: control's, before the drain is asked for a snapshot. */
+	bool reads;                  /**< the ring is part of it, and held */
+	struct vmirror_tally before; /**< drained, as it was then */
 
 	/* The drain's. */
 	struct vmirror_tally drained; /**< accepted, rejected, late, truncated */
 	struct vmirror_tally surplus; /**< counted by the core, and beyond the mirror's count */
 	uint64_t offered;  /**< shown to a sink that takes packets itself, and not refused */
 	uint64_t at;       /**< position of the next entry */
+	uint64_t shown;    /**< mode=recorder: entries before it were counted */
 	uint64_t end;      /**< where entries ended at the last look */
 	uint64_t held;     /**< entries read whose packets were held */
 	uint64_t held_end; /**< those that there were at the last look */

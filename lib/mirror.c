@@ -145,9 +145,10 @@ create_pool(struct vmirror_mirror *mirror, struct vmirror_error *err)
 }
 
 static int
-init_path(struct vmirror_mirror *mirror)
+init_path(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
 	struct vmirror_path *path = &mirror->path;
+	int ret;
 
 	vmirror_limit_init(&mirror->limit, mirror->spec.sample, mirror->spec.max_pps,
 			   mirror->spec.max_bps);
@@ -156,11 +157,14 @@ init_path(struct vmirror_mirror *mirror)
 	path->snaplen = mirror->spec.snaplen != 0 ? mirror->spec.snaplen : UINT32_MAX;
 	path->copy = mirror->sink_plan.ops->holds || mirror->sink_plan.ops->linear;
 	path->budget = mirror->spec.count != 0 ? mirror->spec.count : UINT64_MAX;
-	vmirror_drain_init(
+	ret = vmirror_drain_init(
 		&mirror->drain, path,
 		(mirror->spec.latency_ms != 0 ? mirror->spec.latency_ms : DEFAULT_LATENCY_MS) *
 			UINT64_C(1000000),
-		mirror->spec.has_core ? (int)mirror->spec.core : -1, mirror->sink_plan.ops);
+		mirror->spec.has_core ? (int)mirror->spec.core : -1, mirror->sink_plan.ops,
+		vmirror_mirror_records(mirror));
+	if (ret != 0)
+		return vmirror_error_set(err, ret, "out of memory");
 	mirror->clock.before = mirror->clock.told = vmirror_clock_jumps();
 	mirror->clock.ahead_ns = mirror->clock.before.ahead_ns;
 	return -pthread_spin_init(&path->lock, PTHREAD_PROCESS_PRIVATE);
@@ -195,13 +199,19 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_error *err)
 
 	ret = vmirror_mirror_find_sources(mirror, err);
 	if (ret == 0)
-		ret = vmirror_sink_check(&spec->sink, spec->name, &mirror->sink_plan, err);
+		ret = vmirror_sink_check(&spec->sink, spec->name, vmirror_mirror_records(mirror),
+					 &mirror->sink_plan, err);
 	if (ret == 0)
 		ret = check_takes(mirror, err);
 	if (ret == 0)
 		ret = check_resources(mirror, err);
 	if (ret == 0 && spec->filter != NULL)
 		ret = vmirror_filter_create(&mirror->filter, spec->filter, err);
+	if (ret == 0 && spec->trigger != NULL) {
+		ret = vmirror_filter_create(&mirror->snapshot.trigger, spec->trigger, err);
+		if (ret != 0)
+			vmirror_error_prefix(err, ret, "trigger: ");
+	}
 	if (ret == 0)
 		mirror->pool_bytes = pool_bytes(mirror);
 	if (ret == 0)
@@ -211,7 +221,7 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	if (ret == 0)
 		ret = create_pool(mirror, err);
 	if (ret == 0)
-		ret = init_path(mirror);
+		ret = init_path(mirror, err);
 	return ret;
 }
 
@@ -235,6 +245,7 @@ vmirror_mirror_destroy(struct vmirror_mirror *mirror)
 	vmirror_drain_fini(&mirror->drain);
 	release_pool(mirror);
 	vmirror_filter_destroy(mirror->filter);
+	vmirror_filter_destroy(mirror->snapshot.trigger);
 	vmirror_mirror_forget_sources(mirror);
 	vmirror_spec_fini(&mirror->spec);
 	free(mirror);
@@ -291,9 +302,10 @@ vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason)
 int
 vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
-	int ret;
+	int ret = 0;
 
-	ret = vmirror_mirror_plug_sink(mirror, err);
+	if (!vmirror_mirror_makes_sinks(mirror))
+		ret = vmirror_mirror_plug_sink(mirror, err);
 	if (ret != 0)
 		goto fail;
 	if (vmirror_mirror_has_rings(mirror))
@@ -308,7 +320,8 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 
 destroy_sink:
 	vmirror_drain_abort(&mirror->drain);
-	vmirror_sink_stop(mirror->sink);
+	if (mirror->sink != NULL)
+		vmirror_sink_stop(mirror->sink);
 	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_ABORT);
 fail:
 	return vmirror_error_prefix(err, ret, "mirror '%s': ", mirror->spec.name);
@@ -353,15 +366,17 @@ vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, con
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	/* That may take as long as the sink does, and meanwhile it may be removed. */
 	vmirror_drain_stop(&mirror->drain);
+	vmirror_snapshot_stop(mirror);
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	vmirror_mirror_give_back(mirror, false);
 	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
-	if (mirror->sink == NULL && !mirror->lost)
+	if (!vmirror_mirror_is_fed(mirror))
 		return;
 
 	vmirror_path_close_gate(&mirror->path, VMIRROR_GATE_ENDED);
-	if (mirror->state != VMIRROR_FAILED && !mirror->lost && !vmirror_shared.eal_gone)
+	if (mirror->sink != NULL && mirror->state != VMIRROR_FAILED && !mirror->lost &&
+	    !vmirror_shared.eal_gone)
 		vmirror_mirror_check_sink(mirror);
 	/* Of a sink that is gone the mempool tells what it held. */
 	if (mirror->sink != NULL && !vmirror_shared.eal_gone)
@@ -479,8 +494,10 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 {
 	char reason[64];
 
-	if (mirror->over || (mirror->sink == NULL && !mirror->lost))
+	if (mirror->over || !vmirror_mirror_is_fed(mirror))
 		return;
+	if (vmirror_mirror_records(mirror))
+		vmirror_snapshot_tick(mirror);
 	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED)) {
 		fail_without_sink(mirror);
 	} else if (__atomic_load_n(&mirror->path.gate, __ATOMIC_RELAXED) == VMIRROR_GATE_ENDED) {
@@ -501,7 +518,7 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 		vmirror_mirror_tell_copied_port(mirror);
 		if (mirror->lost)
 			vmirror_mirror_tell_reason(mirror);
-		else
+		else if (mirror->sink != NULL)
 			vmirror_mirror_check_sink(mirror);
 	}
 }

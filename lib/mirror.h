@@ -31,6 +31,7 @@
 #include "lib/limit.h"
 #include "lib/ring_hook.h"
 #include "lib/sink.h"
+#include "lib/snapshot.h"
 #include "vmirror.h"
 
 /** How often an ailment, or what guard= does, is told at the most. */
@@ -51,10 +52,11 @@ struct vmirror_record {
 	struct vmirror_dispatch_hook *hook; /**< one of the next two, by the mirror's mode */
 	struct vmirror_inline_hook inline_hook;
 	struct vmirror_ring_hook ring_hook;
-	struct vmirror_limit_hook limit; /**< where the mirror has one */
-	struct vmirror_guard_hook guard; /**< the same */
-	struct vmirror_hold *hold;       /**< tx, where the mirror has reference= */
-	bool hold_asked;                 /**< its queue's driver was, and says that it minds them */
+	struct vmirror_limit_hook limit;   /**< where the mirror has one */
+	struct vmirror_guard_hook guard;   /**< the same */
+	struct vmirror_hold *hold;         /**< tx, where the mirror has reference= */
+	struct vmirror_recorder *recorder; /**< mode=recorder; of its ring */
+	bool hold_asked; /**< its queue's driver was, and says that it minds them */
 	/** mode=ring; its ring lives as long as the record. Not on a line that a core writes to. */
 	struct vmirror_merge_ring drained __attribute__((aligned(64)));
 	uint64_t well; /**< packets accepted when the sink was last seen well */
@@ -120,6 +122,7 @@ struct vmirror_mirror {
 	unsigned int rings_missing;       /**< as of the last try to hook */
 	unsigned int rings_wanted;        /**< of these, those of the next node */
 	int rings_node;                   /**< that NUMA node */
+	struct vmirror_snapshot snapshot; /**< mode=recorder */
 	struct vmirror_sink_plan sink_plan;
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
 	bool sink_gone; /**< somebody else removed the vdev; set under the hook lock, atomic */
@@ -163,7 +166,28 @@ vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason);
 static inline bool
 vmirror_mirror_has_rings(const struct vmirror_mirror *mirror)
 {
-	return mirror->spec.mode == VMIRROR_SPEC_RING;
+	return mirror->spec.mode != VMIRROR_SPEC_INLINE;
+}
+
+/** Whether rings are not emptied, but keep the last packets. */
+static inline bool
+vmirror_mirror_records(const struct vmirror_mirror *mirror)
+{
+	return mirror->spec.mode == VMIRROR_SPEC_RECORDER;
+}
+
+/** Whether each snapshot has a sink of its own, and the mirror has none. */
+static inline bool
+vmirror_mirror_makes_sinks(const struct vmirror_mirror *mirror)
+{
+	return vmirror_mirror_records(mirror) && mirror->sink_plan.ops->takes != NULL;
+}
+
+/** Whether it has what it takes to be attached: a sink, or hope for one. */
+static inline bool
+vmirror_mirror_is_fed(const struct vmirror_mirror *mirror)
+{
+	return mirror->sink != NULL || mirror->lost || vmirror_mirror_makes_sinks(mirror);
 }
 
 /** Bytes of each ring. rings.c */
@@ -230,6 +254,16 @@ vmirror_mirror_forget_sources(struct vmirror_mirror *mirror);
 int
 vmirror_mirror_check_interface(const struct vmirror_mirror *sender,
 			       const struct vmirror_mirror *receiver, struct vmirror_error *err);
+
+/**
+ * Make a sink for packets of the mirror. Where it has a vdev, a host's thread only. feed.c
+ *
+ * @param number  of a series; 0: it is none
+ */
+int
+vmirror_mirror_make_sink(const struct vmirror_mirror *mirror, struct vmirror_sink **sink,
+			 const struct vmirror_spec_sink *spec, const struct vmirror_sink_plan *plan,
+			 unsigned int number, struct vmirror_error *err);
 
 /** Make the sink that was planned; no core is feeding one. A host's thread only. feed.c */
 int

@@ -97,7 +97,7 @@ vmirror_batch_take(struct vmirror_drain *drain, struct vmirror_merge_ring *r,
 		return false;
 	batch->own[batch->n] = own;
 	batch->kept[batch->n] = vmirror_path_fit(drain->path, own);
-	batch->ns[batch->n] = vmirror_clock_convert(&drain->clock, entry->tsc);
+	batch->ns[batch->n] = vmirror_drain_time(drain, entry);
 	batch->from[batch->n] = r;
 	odd.truncated = entry->len == entry->wire_len && batch->kept[batch->n] < entry->wire_len;
 	odd.late = vmirror_drain_is_late(drain, entry);

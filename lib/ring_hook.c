@@ -85,18 +85,33 @@ struct burst {
 	bool looked; /* where the drain is by now */
 };
 
-/* Room for an entry; the first that finds none in a burst looks where the drain is. */
+/* There is none, as of the last look: where is the drain by now, or what can be given up? */
+static __attribute__((noinline)) struct vmirror_entry *
+look(const struct vmirror_ring_hook *h, uint64_t size, struct burst *burst, struct vmirror_tally *t)
+{
+	if (h->recorder == NULL) {
+		burst->looked = true;
+		vmirror_ring_refresh(h->ring);
+	} else {
+		uint64_t pkts = h->tally->captured + t->captured;
+
+		burst->looked = !vmirror_recorder_turn(h->recorder, size, burst->tsc, pkts,
+						       &t->overwritten);
+	}
+	return vmirror_ring_reserve(h->ring, size);
+}
+
+/* Room for an entry; of a burst, who finds none does not look again. */
 static struct vmirror_entry *
-reserve(struct vmirror_ring *ring, uint32_t len, struct burst *burst)
+reserve(const struct vmirror_ring_hook *h, uint32_t len, struct burst *burst,
+	struct vmirror_tally *t)
 {
 	uint64_t size = vmirror_entry_size(len);
-	struct vmirror_entry *entry = vmirror_ring_reserve(ring, size);
+	struct vmirror_entry *entry = vmirror_ring_reserve(h->ring, size);
 
 	if (__builtin_expect(entry != NULL, 1) || burst->looked)
 		return entry;
-	burst->looked = true;
-	vmirror_ring_refresh(ring);
-	return vmirror_ring_reserve(ring, size);
+	return look(h, size, burst, t);
 }
 
 static void
@@ -121,7 +136,7 @@ write_unusual(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt, str
 		vmirror_packet_tags(pkt, h->is_tx, &tags);
 	wire_len = pkt->pkt_len + tags.len;
 	len = RTE_MIN(wire_len, h->path->snaplen);
-	entry = reserve(h->ring, len, burst);
+	entry = reserve(h, len, burst, t);
 	if (entry == NULL) {
 		t->no_room++;
 		return;
@@ -153,7 +168,7 @@ write_held(const struct vmirror_ring_hook *h, struct rte_mbuf *pkt, uint32_t len
 	   struct burst *burst, struct vmirror_tally *t)
 {
 	const uint8_t *bytes = rte_pktmbuf_mtod(pkt, const uint8_t *);
-	struct vmirror_entry *entry = reserve(h->ring, sizeof(bytes), burst);
+	struct vmirror_entry *entry = reserve(h, sizeof(bytes), burst, t);
 
 	if (entry == NULL) {
 		t->no_room++;
@@ -184,7 +199,7 @@ write_plain(const struct vmirror_ring_hook *h, struct rte_mbuf *pkt, struct burs
 		write_held(h, pkt, len, burst, t);
 		return;
 	}
-	entry = reserve(h->ring, len, burst);
+	entry = reserve(h, len, burst, t);
 	if (__builtin_expect(entry == NULL, 0)) {
 		t->no_room++;
 		return;
@@ -238,8 +253,27 @@ wants_bytes(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt)
 	return h->hold == NULL || h->path->filter != NULL || pkt->pkt_len < h->hold->min_len;
 }
 
+/*
+ * Any packet that passes may be the trigger, also one that is not recorded. Control takes it back now
+ * and then; what matches until then belongs to the same snapshot.
+ */
+static __attribute__((noinline)) void
+look_for_trigger(struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
+		 uint64_t tsc)
+{
+	uint16_t i;
+
+	if (__atomic_load_n(&h->triggered_tsc, __ATOMIC_RELAXED) != 0)
+		return;
+	for (i = 0; i < n; i++)
+		if (vmirror_packet_passes(h->trigger, pkts[i], h->is_tx))
+			break;
+	if (i < n)
+		__atomic_store_n(&h->triggered_tsc, tsc, __ATOMIC_RELAXED);
+}
+
 static void
-write_all(const struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
+write_all(struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
 	  struct vmirror_tally *t)
 {
 	const struct vmirror_filter *filter = h->path->filter;
@@ -262,6 +296,8 @@ write_all(const struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint1
 		else
 			write_plain(h, pkts[i], &burst, t);
 	}
+	if (h->trigger != NULL)
+		look_for_trigger(h, pkts, n, burst.tsc);
 }
 
 /*
@@ -302,7 +338,7 @@ ring_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint1
 	if (h->is_tx)
 		t.repeats = vmirror_repeat_count(&h->repeat, pkts, n_pkts);
 	/* One that is lost may come back any moment: what becomes of them the drain decides. */
-	if (__builtin_expect(gate == VMIRROR_GATE_SINK_FAILED, 0))
+	if (__builtin_expect(gate == VMIRROR_GATE_SINK_FAILED && h->recorder == NULL, 0))
 		reject(h, pkts, n_pkts, &t);
 	else
 		write_all(h, pkts, n_pkts, &t);

@@ -4,7 +4,8 @@
 
 /*
  * mode=ring: the forwarding core copies the packet into a ring of its own, one for each queue and
- * direction of each mirror. Everything slow is the drain's.
+ * direction of each mirror. Everything slow is the drain's. mode=recorder: the same, but what is
+ * oldest makes room, and a packet may be the trigger of a snapshot.
  */
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include "lib/hold.h"
 #include "lib/limit.h"
 #include "lib/path.h"
+#include "lib/recorder.h"
 #include "lib/repeat.h"
 #include "lib/ring.h"
 #include "lib/tally.h"
@@ -24,9 +26,13 @@ struct vmirror_ring_hook {
 	const struct vmirror_path *path;
 	struct vmirror_ring *ring;
 	struct vmirror_tally *tally;
-	struct vmirror_limit_hook *limit; /**< NULL: every packet that matches */
-	struct vmirror_guard_hook *guard; /**< NULL: none */
-	struct vmirror_hold *hold;        /**< NULL: every packet is copied; set after init */
+	struct vmirror_limit_hook *limit;     /**< NULL: every packet that matches */
+	struct vmirror_guard_hook *guard;     /**< NULL: none */
+	struct vmirror_hold *hold;            /**< NULL: every packet is copied; set after init */
+	struct vmirror_recorder *recorder;    /**< NULL: mode=ring; set after init, as the next */
+	const struct vmirror_filter *trigger; /**< NULL: none */
+	/** Of the first packet that matched it; 0: none has. The core sets it, control takes it back. */
+	uint64_t triggered_tsc;
 	bool is_tx;
 	unsigned int bursts;          /**< the core's */
 	struct vmirror_repeat repeat; /**< tx; the core's */

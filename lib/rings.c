@@ -16,11 +16,16 @@
 /* What 10 Gbit/s of small packets are in the 5 ms for which a drain sleeps at the most, and more. */
 #define DEFAULT_RING_BYTES UINT64_C(8388608)
 
+/* Half a second of 1 Gbit/s, and of less that much longer. */
+#define DEFAULT_RECORDER_BYTES UINT64_C(67108864)
+
 uint64_t
 vmirror_mirror_ring_bytes(const struct vmirror_mirror *mirror)
 {
-	return vmirror_ring_bytes(mirror->spec.ring_bytes != 0 ? mirror->spec.ring_bytes
-							       : DEFAULT_RING_BYTES);
+	uint64_t bytes =
+		vmirror_mirror_records(mirror) ? DEFAULT_RECORDER_BYTES : DEFAULT_RING_BYTES;
+
+	return vmirror_ring_bytes(mirror->spec.ring_bytes != 0 ? mirror->spec.ring_bytes : bytes);
 }
 
 /* Left to the process when its rings are made. */

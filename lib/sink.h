@@ -95,6 +95,7 @@ struct vmirror_sink_port_stats {
 	uint64_t seen;
 	uint64_t left_out; /**< by filter and limits */
 	uint64_t no_room;
+	uint64_t overwritten; /**< in a recorder, by newer ones */
 	uint64_t rejected;
 	uint64_t write_error;
 	uint64_t written;
@@ -136,6 +137,8 @@ struct vmirror_sink_takes {
 	bool (*flush)(struct vmirror_sink *sink);
 	/** No packet comes any more: settle all and complete the output. */
 	void (*finish)(struct vmirror_sink *sink);
+	/** Where to, in the words of a person who looks for it. Any thread. */
+	void (*name)(struct vmirror_sink *sink, char *buf, size_t size);
 };
 
 /** What a sink must be ready for. */
@@ -150,6 +153,8 @@ struct vmirror_sink_needs {
 	const struct vmirror_sink_port *ports;
 	unsigned int n_ports;
 	struct vmirror_sink_owner owner;
+	unsigned int
+		number; /**< of a series of sinks that are made of one spec; 0: it is no series */
 };
 
 enum vmirror_sink_health {
@@ -261,9 +266,10 @@ struct vmirror_sink_plan {
 	char driver[64]; /**< the name that the vdev's begins with */
 	char vdev[64];
 	char resource[VMIRROR_SINK_RESOURCE_SIZE];
-	bool shareable;           /**< other sinks may use the resource as well */
-	uint64_t bytes;           /**< of the system's memory, that one which takes packets has */
-	unsigned int ifindex;     /**< interface that it sends on and did not make; 0: none */
+	bool series;          /**< sinks are made of the spec again and again; set before check */
+	bool shareable;       /**< other sinks may use the resource as well */
+	uint64_t bytes;       /**< of the system's memory, that one which takes packets has */
+	unsigned int ifindex; /**< interface that it sends on and did not make; 0: none */
 	unsigned int far_ifindex; /**< where what is sent there comes in, or goes out; 0: unknown */
 };
 
@@ -271,10 +277,11 @@ struct vmirror_sink_plan {
  * Check a sink spec against the table, the system and the ports that exist.
  *
  * @param mirror  name of the mirror, which names the vdev when the spec gives a bare driver
+ * @param series  of one that takes packets itself many are to be made, one after the other
  * @return        0; -EINVAL, -EEXIST, -ENOENT, … with err set
  */
 int
-vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror,
+vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror, bool series,
 		   struct vmirror_sink_plan *plan, struct vmirror_error *err);
 
 /** Make and start a sink from a plan. @return 0, or -errno with err set and nothing left behind */

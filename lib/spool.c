@@ -25,6 +25,8 @@ sink_of(const struct vmirror_drain *drain)
 {
 	enum vmirror_path_gate gate = __atomic_load_n(&drain->path->gate, __ATOMIC_ACQUIRE);
 
+	if (drain->replay.sink != NULL)
+		return drain->replay.sink;
 	if (gate == VMIRROR_GATE_SINK_LOST || gate == VMIRROR_GATE_SINK_FAILED)
 		return NULL;
 	return drain->path->sink;
@@ -48,6 +50,11 @@ count(struct vmirror_drain *drain, struct vmirror_merge_ring *r, const struct vm
 		.rejected_pkts = more->rejected + more->write_error,
 	};
 
+	/* What the mirror's own sink is fed, it is compared with. */
+	if (drain->replay.sink != NULL) {
+		vmirror_tally_add(&r->drained, more);
+		return;
+	}
 	vmirror_path_begin_feed(drain->path);
 	vmirror_tally_add(&r->drained, more);
 	vmirror_path_end_feed(drain->path, &fed);
@@ -82,9 +89,11 @@ vmirror_spool_count_port(void *arg, const char *port, struct vmirror_sink_port_s
 		vmirror_tally_read(&r->drained, &drained);
 		vmirror_tally_read(r->counted, &core);
 		vmirror_tally_read(&r->surplus, &surplus);
+		vmirror_tally_minus(&drained, &r->before);
 		stats->seen += core.seen - surplus.captured;
 		stats->left_out += core.filtered + core.sampled_out;
 		stats->no_room += core.no_room;
+		stats->overwritten += core.overwritten;
 		stats->rejected += core.rejected + drained.rejected;
 		stats->write_error += drained.write_error;
 		/* What is under way stands before the statistics that say so. */
@@ -101,7 +110,7 @@ vmirror_spool_put(struct vmirror_drain *drain, struct vmirror_merge_ring *r,
 	struct vmirror_sink *sink = sink_of(drain);
 	const struct vmirror_sink_packet pkt = {
 		.source = &r->source,
-		.ns = vmirror_clock_convert(&drain->clock, entry->tsc),
+		.ns = vmirror_drain_time(drain, entry),
 		.bytes = vmirror_entry_bytes(entry),
 		.len = entry->len,
 		.wire_len = entry->wire_len,
@@ -160,6 +169,8 @@ sink_to_tend(const struct vmirror_drain *drain)
 {
 	enum vmirror_path_gate gate = __atomic_load_n(&drain->path->gate, __ATOMIC_ACQUIRE);
 
+	if (drain->replay.sink != NULL)
+		return drain->replay.sink;
 	return gate == VMIRROR_GATE_SINK_LOST ? NULL : drain->path->sink;
 }
 
@@ -183,7 +194,10 @@ vmirror_spool_flush(struct vmirror_drain *drain)
 void
 vmirror_spool_finish(struct vmirror_drain *drain)
 {
+	struct vmirror_sink *sink =
+		drain->replay.sink != NULL ? drain->replay.sink : drain->path->sink;
+
 	/* Also one that has failed: what was written is to be left readable. */
-	if (drain->path->sink != NULL)
-		drain->path->sink->ops->takes->finish(drain->path->sink);
+	if (sink != NULL)
+		sink->ops->takes->finish(sink);
 }

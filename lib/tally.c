@@ -31,6 +31,7 @@ vmirror_tally_add(struct vmirror_tally *tally, const struct vmirror_tally *burst
 	add(&tally->tso, burst->tso);
 	add(&tally->csum, burst->csum);
 	add(&tally->lro, burst->lro);
+	add(&tally->overwritten, burst->overwritten);
 	add(&tally->accepted, burst->accepted);
 	add(&tally->rejected, burst->rejected);
 	add(&tally->write_error, burst->write_error);
@@ -44,6 +45,7 @@ vmirror_tally_read(const struct vmirror_tally *tally, struct vmirror_tally *out)
 	out->write_error = __atomic_load_n(&tally->write_error, __ATOMIC_ACQUIRE);
 	out->rejected = __atomic_load_n(&tally->rejected, __ATOMIC_ACQUIRE);
 	out->accepted = __atomic_load_n(&tally->accepted, __ATOMIC_ACQUIRE);
+	out->overwritten = __atomic_load_n(&tally->overwritten, __ATOMIC_ACQUIRE);
 	out->lro = __atomic_load_n(&tally->lro, __ATOMIC_ACQUIRE);
 	out->csum = __atomic_load_n(&tally->csum, __ATOMIC_ACQUIRE);
 	out->tso = __atomic_load_n(&tally->tso, __ATOMIC_ACQUIRE);
@@ -93,7 +95,8 @@ vmirror_tally_counters(const struct vmirror_tally *tally, uint64_t doubtful, uin
 		.write_error = tally->write_error,
 		.unknown = doubtful,
 		.in_flight = tally->captured - tally->accepted - tally->rejected -
-			     tally->write_error + held,
+			     tally->write_error - tally->overwritten + held,
+		.overwritten = tally->overwritten,
 		.truncated = tally->truncated,
 		.captured_bytes = tally->bytes,
 		.tso_pending = tally->tso,

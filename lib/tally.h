@@ -27,6 +27,7 @@ struct vmirror_tally {
 	uint64_t tso;
 	uint64_t csum;
 	uint64_t lro;
+	uint64_t overwritten; /**< mode=recorder: given up for newer ones */
 	uint64_t accepted;
 	uint64_t rejected;
 	uint64_t write_error;

@@ -42,7 +42,7 @@ struct vmirror_writer_stats {
 	uint64_t accepted; /**< of these, by filter and limits */
 	uint64_t dropped;  /**< of those, not in a file */
 	uint64_t written;
-	char comment[256]; /**< why they were dropped; empty: nothing to say */
+	char comment[320]; /**< why they were dropped; empty: nothing to say */
 };
 
 /** A packet and where it is from. */

@@ -34,7 +34,7 @@ open_file(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_er
 		return vmirror_file_adopt(file, w->opts.fd,
 					  w->opts.fd == STDOUT_FILENO ? "stdout" : "the descriptor",
 					  err);
-	if (!vmirror_writer_rotates(&w->opts))
+	if (!vmirror_writer_numbers(&w->opts))
 		return vmirror_file_open(file, w->opts.path, &opts, err);
 	ret = vmirror_file_name(name, w->opts.path, w->index + 1, time(NULL), err);
 	return ret != 0 ? ret : vmirror_file_open(file, name, &opts, err);

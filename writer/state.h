@@ -94,11 +94,11 @@ vmirror_writer_is_over(const struct vmirror_writer *w)
 	return w->status.state == VMIRROR_WRITER_GONE || w->status.state == VMIRROR_WRITER_FAILED;
 }
 
-/** Whether files follow one another. */
+/** Whether files are named as those of a set are: one by one, or each by a writer of its own. */
 static inline bool
-vmirror_writer_rotates(const struct vmirror_writer_opts *opts)
+vmirror_writer_numbers(const struct vmirror_writer_opts *opts)
 {
-	return opts->rotate_bytes != 0 || opts->rotate_ns != 0;
+	return opts->rotate_bytes != 0 || opts->rotate_ns != 0 || opts->number != 0;
 }
 
 /** Whether an error is that of a full disk. */

@@ -82,14 +82,15 @@ vmirror_writer_check(const struct vmirror_writer_opts *opts, struct vmirror_erro
 			       ? 0
 			       : vmirror_error_set(err, -EBADF, "descriptor %d is not open",
 						   opts->fd);
-	if (!vmirror_writer_rotates(opts))
+	if (!vmirror_writer_numbers(opts))
 		return vmirror_file_check(opts->path, opts->overwrite, err);
 	ret = vmirror_file_name(name, opts->path, 1, time(NULL), err);
 	if (ret != 0)
 		return ret;
 	if (lstat(opts->path, &st) == 0 && !S_ISREG(st.st_mode))
-		return vmirror_error_set(
-			err, -EINVAL, "path=%s is no file, and only files are rotated", opts->path);
+		return vmirror_error_set(err, -EINVAL,
+					 "path=%s is no file, and only files are numbered",
+					 opts->path);
 	return vmirror_file_check(name, opts->overwrite, err);
 }
 
@@ -129,6 +130,7 @@ vmirror_writer_open(struct vmirror_writer **writer, const struct vmirror_writer_
 	pthread_mutex_init(&w->lock, NULL);
 	w->start_ns = clock_ns(CLOCK_REALTIME);
 	w->now_ns = vmirror_writer_now_ns();
+	w->index = opts->number != 0 ? opts->number - 1 : 0;
 	ret = copy_opts(w, opts);
 	if (ret != 0) {
 		vmirror_error_set(err, ret, "out of memory");

@@ -44,6 +44,8 @@ struct vmirror_writer_opts {
 	uint64_t rotate_bytes; /**< no file is longer; 0: any length */
 	uint64_t rotate_ns;    /**< nor covers more time; 0: any time */
 	unsigned int files;    /**< that are kept; 0: all */
+	/** The first file's, which is named after the path and that, as those of a set; 0: no set */
+	unsigned int number;
 	enum vmirror_writer_full on_full;
 	const char *exec; /**< run for each file that is finished, with its name; NULL: nothing */
 	struct vmirror_writer_about about;

@@ -38,7 +38,7 @@ begin_with(unsigned int n_rings, unsigned int n_mbufs)
 	assert_non_null(path.pool);
 	static const struct vmirror_sink_ops holds = {.holds = true};
 
-	vmirror_drain_init(&drain, &path, 10000000, -1, &holds);
+	assert_int_equal(vmirror_drain_init(&drain, &path, 10000000, -1, &holds, false), 0);
 	memset(rings, 0, sizeof(rings));
 	for (i = 0; i < n_rings; i++) {
 		rings[i].ring = vmirror_ring_create(1 << 20, -1);

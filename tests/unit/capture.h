@@ -26,7 +26,7 @@ struct capture_port {
 struct capture_stats {
 	uint64_t now_ns, start_ns, end_ns;
 	uint64_t received, dropped, accepted, delivered;
-	char comment[256];
+	char comment[320];
 };
 
 struct capture_packet {

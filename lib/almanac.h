@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_ALMANAC_H
+#define LIB_ALMANAC_H
+
+/*
+ * What time it was, long ago: a recorder may keep packets for hours, and clock.h remembers a minute.
+ * Noted about once a second; of what is older every other note is dropped when there are too many, so
+ * that the distance of two grows with their age. Between two the time is even, unless the clock jumped.
+ *
+ * One thread uses it.
+ */
+
+#include <stdint.h>
+
+#define VMIRROR_ALMANAC_NOTES 4096
+
+struct vmirror_almanac_note {
+	uint64_t tsc;
+	uint64_t ns;
+};
+
+struct vmirror_almanac {
+	unsigned int n;
+	struct vmirror_almanac_note notes[VMIRROR_ALMANAC_NOTES]; /**< oldest first */
+};
+
+/** Note what time it is. A TSC that is not later than the last one's begins anew. */
+void
+vmirror_almanac_note(struct vmirror_almanac *almanac, uint64_t tsc, uint64_t ns);
+
+/**
+ * The time of a TSC.
+ *
+ * @param ns_per_tsc  about
+ * @return            0 where there is no note
+ */
+uint64_t
+vmirror_almanac_convert(const struct vmirror_almanac *almanac, uint64_t tsc, double ns_per_tsc);
+
+#endif

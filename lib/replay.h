@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LIB_REPLAY_H
+#define LIB_REPLAY_H
+
+/*
+ * mode=recorder: the drain's thread shows a sink what is in the rings, from one time to another, while
+ * they are written to. snapshot.c decides when, and holds the rings.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/drain.h"
+#include "lib/thread.h"
+
+/** The drain's thread. */
+vmirror_thread_ret_t
+vmirror_replay_thread(void *drain);
+
+/** Whether the next entry belongs to the snapshot; one that does is counted, once. The drain's thread. */
+bool
+vmirror_replay_shows(const struct vmirror_drain *drain, struct vmirror_merge_ring *r,
+		     const struct vmirror_entry *entry);
+
+/**
+ * Show what is recorded. Nothing is being shown; rings that are to be part of it are held, and their
+ * merge_ring says from where on. Control lock; does not wait.
+ */
+void
+vmirror_replay_begin(struct vmirror_drain *drain, const struct vmirror_replay *replay);
+
+/** All that belongs to it has passed, and no core has more of it in hand. Control lock. */
+void
+vmirror_replay_is_whole(struct vmirror_drain *drain);
+
+/** Whether it is being shown. Any thread. */
+bool
+vmirror_replay_runs(struct vmirror_drain *drain);
+
+#endif
