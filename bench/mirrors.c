@@ -40,7 +40,7 @@ mirrors_remove(void)
 }
 
 /*
- * What was taken was delivered: else it was not what it says that was measured. A peer that has to
+ * What was taken was delivered, or is recorded: else it was not what it says that was measured. A peer that has to
  * share its core with the drain may miss a little.
  */
 int
@@ -54,7 +54,7 @@ mirrors_end(void)
 
 		vmirror_mirror_detach(mirrors.name[i], NULL);
 		if (vmirror_mirror_stats(mirrors.name[i], &stats, NULL) != 0 ||
-		    stats.total.delivered + stats.total.in_flight <
+		    stats.total.delivered + stats.total.overwritten + stats.total.in_flight <
 			    (stats.total.seen - stats.total.filtered) / 10 * 9) {
 			ret = -ENOBUFS;
 			fprintf(stderr,

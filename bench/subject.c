@@ -179,6 +179,8 @@ const struct subject subjects[] = {
 	BOTH_MODES("null", "[net_null]"),
 	BOTH_MODES("pcap", FILE_SINK),
 	MIRROR("cost/ring-file", "[file,path=%s/bench.pcap]", RINGS),
+	{"cost/recorder", "ns/pkt", BED_BARE, BED_MIRRORED, 1, mirrors_begin, mirrors_end, NULL,
+	 "[net_null]", "mode=recorder,"},
 	BOTH_MODES("tap", "[net_tap,iface=bench0]"),
 	BOTH_MODES("pcap-iface", "[net_pcap,tx_iface=bench1]"),
 	BOTH_MODES("af_packet", "[net_af_packet,iface=bench1]"),
