@@ -44,7 +44,7 @@ static void
 take_request(struct control *control)
 {
 	pthread_mutex_lock(&control->lock);
-	if (control->phase == CONTROL_RUNNING && !atomic_load(&control->stop))
+	if (control->phase == CONTROL_RUNNING)
 		control->on_request();
 	else
 		say("SIGUSR1: no packets flow now");
@@ -52,24 +52,32 @@ take_request(struct control *control)
 }
 
 static void
-take_signal(struct control *control)
+take_end(struct control *control, int signal)
 {
-	struct signalfd_siginfo info;
-
-	if (read(control->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGUSR1) {
-		take_request(control);
-		return;
-	}
 	if (control->signal_ms == 0) {
 		control->signal_ms = now_ms();
 		atomic_store(&control->stop, true);
-		say("SIG%s, ending", sigabbrev_np((int)info.ssi_signo));
-	} else if (info.ssi_signo == SIGINT && now_ms() - control->signal_ms > ONE_SIGNAL_MS) {
+		say("SIG%s, ending", sigabbrev_np(signal));
+	} else if (signal == SIGINT && now_ms() - control->signal_ms > ONE_SIGNAL_MS) {
 		say("SIGINT again, exiting at once; sinks may be incomplete");
 		_exit(128 + SIGINT);
 	}
+}
+
+/* The kernel sorts those that wait by their numbers: what was asked for comes before the end. */
+static void
+take_signals(struct control *control)
+{
+	struct signalfd_siginfo info[4];
+	ssize_t len = read(control->signal_fd, info, sizeof(info));
+	unsigned int n = len > 0 ? (unsigned int)((size_t)len / sizeof(info[0])) : 0, i;
+
+	for (i = 0; i < n; i++)
+		if (info[i].ssi_signo == SIGUSR1)
+			take_request(control);
+	for (i = 0; i < n; i++)
+		if (info[i].ssi_signo != SIGUSR1)
+			take_end(control, (int)info[i].ssi_signo);
 }
 
 /* Does a clock's work when it is due. Returns when it is due next. */
@@ -135,7 +143,7 @@ housekeeping(void *arg)
 		if (poll(fds, 2, timeout) <= 0)
 			continue;
 		if (fds[0].revents != 0)
-			take_signal(control);
+			take_signals(control);
 		if (fds[1].revents != 0)
 			eventfd_read(control->wake_fd, &woken);
 	}

@@ -218,7 +218,7 @@ name_resource(const struct vmirror_writer_opts *opts, struct vmirror_sink_plan *
 		/* A successor of one that has lost its reader is not a file. */
 		kind = S_ISFIFO(st.st_mode) ? "fifo" : kind;
 	}
-	if (plan->series)
+	if (plan->number != 0)
 		kind = "files named after";
 	strcpy(for_dir, opts->path);
 	strcpy(for_base, opts->path);
@@ -236,9 +236,9 @@ file_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	struct vmirror_writer_opts opts;
 	int ret = read_opts(spec, &opts, err);
 
-	if (ret == 0 && plan->series)
+	if (ret == 0 && plan->number != 0)
 		ret = check_series(spec, err);
-	opts.number = plan->series;
+	opts.number = plan->number;
 	if (ret == 0)
 		ret = vmirror_writer_check(&opts, err);
 	if (ret != 0)

@@ -95,7 +95,7 @@ describe_ports(const struct vmirror_mirror *mirror, struct vmirror_sink_port por
 int
 vmirror_mirror_make_sink(const struct vmirror_mirror *mirror, struct vmirror_sink **sink,
 			 const struct vmirror_spec_sink *spec, const struct vmirror_sink_plan *plan,
-			 unsigned int number, struct vmirror_error *err)
+			 struct vmirror_error *err)
 {
 	struct vmirror_sink_port ports[RTE_MAX_ETHPORTS];
 	struct vmirror_sink_needs needs = {
@@ -106,7 +106,7 @@ vmirror_mirror_make_sink(const struct vmirror_mirror *mirror, struct vmirror_sin
 		.ports = ports,
 		.owner = {vmirror_spool_settled, vmirror_spool_count_port,
 			  (void *)(uintptr_t)&mirror->drain},
-		.number = number,
+		.number = plan->number,
 	};
 
 	if (needs.pool != NULL)
@@ -124,8 +124,7 @@ vmirror_mirror_plug_sink(struct vmirror_mirror *mirror, struct vmirror_error *er
 	struct vmirror_sink *sink;
 	int ret;
 
-	ret = vmirror_mirror_make_sink(mirror, &sink, &mirror->spec.sink, &mirror->sink_plan, 0,
-				       err);
+	ret = vmirror_mirror_make_sink(mirror, &sink, &mirror->spec.sink, &mirror->sink_plan, err);
 	if (ret != 0)
 		return ret;
 	mirror->path.sink = sink;
@@ -374,7 +373,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
 		return;
 	/* Whatever fails now may succeed later; that the sink is lost has been told. */
-	if (vmirror_sink_check(&mirror->spec.sink, mirror->spec.name, false, &plan, &err) != 0 ||
+	if (vmirror_sink_check(&mirror->spec.sink, mirror->spec.name, 0, &plan, &err) != 0 ||
 	    strcmp(plan.resource, mirror->sink_plan.resource) != 0)
 		return;
 	mirror->sink_plan = plan;

@@ -342,6 +342,7 @@ void
 vmirror_mirror_look(struct vmirror_mirror *mirror)
 {
 	vmirror_drain_flush(&mirror->drain);
+	vmirror_snapshot_complete(mirror);
 	give_back(mirror);
 	if (vmirror_shared.eal_gone)
 		return;

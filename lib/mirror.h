@@ -255,15 +255,11 @@ int
 vmirror_mirror_check_interface(const struct vmirror_mirror *sender,
 			       const struct vmirror_mirror *receiver, struct vmirror_error *err);
 
-/**
- * Make a sink for packets of the mirror. Where it has a vdev, a host's thread only. feed.c
- *
- * @param number  of a series; 0: it is none
- */
+/** Make a sink for packets of the mirror. Where it has a vdev, a host's thread only. feed.c */
 int
 vmirror_mirror_make_sink(const struct vmirror_mirror *mirror, struct vmirror_sink **sink,
 			 const struct vmirror_spec_sink *spec, const struct vmirror_sink_plan *plan,
-			 unsigned int number, struct vmirror_error *err);
+			 struct vmirror_error *err);
 
 /** Make the sink that was planned; no core is feeding one. A host's thread only. feed.c */
 int

@@ -63,7 +63,8 @@ vmirror_recorder_turn(struct vmirror_recorder *rec, uint64_t bytes, uint64_t tsc
 		return false;
 	if (rec->n == 0 || at - mark(rec, rec->n - 1)->at >= part)
 		begin_part(rec, tsc, pkts);
-	while (end - mark(rec, first)->at > size && first + 1 < rec->n &&
+	/* One part more than is needed: a burst that is under way when all is held finds room. */
+	while (end + part - mark(rec, first)->at > size && first + 1 < rec->n &&
 	       mark(rec, first + 1)->at <= hold) {
 		*overwritten += mark(rec, first + 1)->pkts - mark(rec, first)->pkts;
 		first++;

@@ -10,6 +10,7 @@
  *                ▲                    ▲                    ▲
  *                tail                 hold                 head
  *
+ * One part, or nearly two, lie free between head and tail.
  * A part begins where the producer has filled the one before it, and is given up as a whole. For that
  * the producer looks here once a part; what it pays for a packet is what it pays in any ring.
  *
@@ -36,7 +37,7 @@
 
 #include "lib/ring.h"
 
-/** Parts of a ring. One of them is being written, and one at the most is already being given up. */
+/** Parts of a ring. All but three of them, at the least, hold what was written last. */
 #define VMIRROR_RECORDER_PARTS UINT64_C(64)
 
 /** More than there are parts at a time: one more begins where others are cut short by a hold. */

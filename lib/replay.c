@@ -130,6 +130,7 @@ finish(struct vmirror_drain *drain)
 	}
 	pthread_mutex_lock(&drain->lock);
 	drain->replays = false;
+	pthread_cond_broadcast(&drain->idle);
 	pthread_mutex_unlock(&drain->lock);
 }
 
@@ -203,6 +204,17 @@ vmirror_replay_is_whole(struct vmirror_drain *drain)
 	pthread_mutex_lock(&drain->lock);
 	drain->replay.whole = true;
 	pthread_cond_signal(&drain->wake);
+	pthread_mutex_unlock(&drain->lock);
+}
+
+void
+vmirror_replay_wait(struct vmirror_drain *drain, uint64_t ns)
+{
+	uint64_t now = vmirror_now_ns(), until = now + ns;
+
+	pthread_mutex_lock(&drain->lock);
+	for (; drain->replays && now < until; now = vmirror_now_ns())
+		vmirror_cond_wait_for(&drain->idle, &drain->lock, until - now);
 	pthread_mutex_unlock(&drain->lock);
 }
 

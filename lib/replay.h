@@ -33,6 +33,10 @@ vmirror_replay_begin(struct vmirror_drain *drain, const struct vmirror_replay *r
 void
 vmirror_replay_is_whole(struct vmirror_drain *drain);
 
+/** Wait until all is shown, for so long at the most. Control lock. */
+void
+vmirror_replay_wait(struct vmirror_drain *drain, uint64_t ns);
+
 /** Whether it is being shown. Any thread. */
 bool
 vmirror_replay_runs(struct vmirror_drain *drain);

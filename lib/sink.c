@@ -208,14 +208,14 @@ check_keys(const struct vmirror_spec_sink *spec, const struct vmirror_sink_plan 
 }
 
 int
-vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror, bool series,
+vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror, unsigned int number,
 		   struct vmirror_sink_plan *plan, struct vmirror_error *err)
 {
 	uint16_t port_id;
 	int ret, len;
 
 	memset(plan, 0, sizeof(*plan));
-	plan->series = series;
+	plan->number = number;
 	ret = find_driver(spec->vdev, plan, err);
 	if (ret != 0)
 		return ret;

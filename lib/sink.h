@@ -266,10 +266,10 @@ struct vmirror_sink_plan {
 	char driver[64]; /**< the name that the vdev's begins with */
 	char vdev[64];
 	char resource[VMIRROR_SINK_RESOURCE_SIZE];
-	bool series;          /**< sinks are made of the spec again and again; set before check */
-	bool shareable;       /**< other sinks may use the resource as well */
-	uint64_t bytes;       /**< of the system's memory, that one which takes packets has */
-	unsigned int ifindex; /**< interface that it sends on and did not make; 0: none */
+	unsigned int number; /**< of a series that is made of the spec; 0: none; set before check */
+	bool shareable;      /**< other sinks may use the resource as well */
+	uint64_t bytes;      /**< of the system's memory, that one which takes packets has */
+	unsigned int ifindex;     /**< interface that it sends on and did not make; 0: none */
 	unsigned int far_ifindex; /**< where what is sent there comes in, or goes out; 0: unknown */
 };
 
@@ -277,11 +277,11 @@ struct vmirror_sink_plan {
  * Check a sink spec against the table, the system and the ports that exist.
  *
  * @param mirror  name of the mirror, which names the vdev when the spec gives a bare driver
- * @param series  of one that takes packets itself many are to be made, one after the other
+ * @param number  of a series of such as take packets themselves, one after the other; 0: it is none
  * @return        0; -EINVAL, -EEXIST, -ENOENT, … with err set
  */
 int
-vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror, bool series,
+vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror, unsigned int number,
 		   struct vmirror_sink_plan *plan, struct vmirror_error *err);
 
 /** Make and start a sink from a plan. @return 0, or -errno with err set and nothing left behind */

@@ -23,6 +23,9 @@
 #define DEFAULT_AFTER_MS  1000
 #define DEFAULT_SNAPSHOTS 10
 
+/* For so long who detaches waits for a snapshot: as long as a file that takes little is waited for. */
+#define COMPLETE_NS UINT64_C(9000000000)
+
 /* --- where to */
 
 /* The mirror's own, with a vdev: as fit to be fed as in any mode? */
@@ -40,7 +43,7 @@ make_from(struct vmirror_mirror *mirror, const struct vmirror_spec_sink *spec, u
 	  struct vmirror_error *err)
 {
 	struct vmirror_sink_plan plan;
-	int ret = vmirror_sink_check(spec, mirror->spec.name, number != 0, &plan, err);
+	int ret = vmirror_sink_check(spec, mirror->spec.name, number, &plan, err);
 
 	if (ret == 0 && plan.ops->takes == NULL)
 		ret = vmirror_error_set(err, -EINVAL,
@@ -48,8 +51,7 @@ make_from(struct vmirror_mirror *mirror, const struct vmirror_spec_sink *spec, u
 					"right would be [file,path=snapshot.pcapng]",
 					plan.driver);
 	if (ret == 0)
-		ret = vmirror_mirror_make_sink(mirror, &mirror->snapshot.sink, spec, &plan, number,
-					       err);
+		ret = vmirror_mirror_make_sink(mirror, &mirror->snapshot.sink, spec, &plan, err);
 	return ret;
 }
 
@@ -158,8 +160,9 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 	ret = make_sink(mirror, want->sink, err);
 	if (ret != 0)
 		return ret;
-	hold_all(mirror);
+	/* Now, and not when all is held: then a core that finds no room may have lost some. */
 	s->until_tsc = want->until_tsc != 0 ? want->until_tsc : rte_rdtsc();
+	hold_all(mirror);
 	s->from_tsc = want->from_tsc;
 	if (want->bytes != 0)
 		s->from_tsc = RTE_MAX(s->from_tsc, find_bytes(mirror, want->bytes));
@@ -250,6 +253,20 @@ end(struct vmirror_mirror *mirror)
 	if (s->sink != NULL)
 		vmirror_sink_destroy(s->sink, VMIRROR_SINK_DONE, true);
 	s->sink = NULL;
+}
+
+void
+vmirror_snapshot_complete(struct vmirror_mirror *mirror)
+{
+	struct vmirror_snapshot *s = &mirror->snapshot;
+
+	if (!s->runs)
+		return;
+	s->whole = true;
+	vmirror_replay_is_whole(&mirror->drain);
+	vmirror_replay_wait(&mirror->drain, COMPLETE_NS);
+	if (!vmirror_replay_runs(&mirror->drain))
+		end(mirror);
 }
 
 void

@@ -62,6 +62,10 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 void
 vmirror_snapshot_tick(struct vmirror_mirror *mirror);
 
+/** Nobody hooks any more: what it waited for does not come. Wait, within bounds, for its end. */
+void
+vmirror_snapshot_complete(struct vmirror_mirror *mirror);
+
 /** The drain has stopped. */
 void
 vmirror_snapshot_stop(struct vmirror_mirror *mirror);

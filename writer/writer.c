@@ -84,7 +84,8 @@ vmirror_writer_check(const struct vmirror_writer_opts *opts, struct vmirror_erro
 						   opts->fd);
 	if (!vmirror_writer_numbers(opts))
 		return vmirror_file_check(opts->path, opts->overwrite, err);
-	ret = vmirror_file_name(name, opts->path, 1, time(NULL), err);
+	ret = vmirror_file_name(name, opts->path, opts->number != 0 ? opts->number : 1, time(NULL),
+				err);
 	if (ret != 0)
 		return ret;
 	if (lstat(opts->path, &st) == 0 && !S_ISREG(st.st_mode))

@@ -7,27 +7,9 @@
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "${BASH_SOURCE%/*}/lib.sh"
+# shellcheck source=tests/e2e/file_lib.sh
+. "$here/file_lib.sh"
 begin tshark capinfos mergecap editcap zstd mkfifo
-
-# quietly WHAT COMMAND...: it succeeds, and says nothing that root is not always told.
-quietly() {
-	local what=$1
-	shift
-	"$@" >"$T/tool.out" 2>"$T/tool.err" || fail "$what: $(cat "$T/tool.err")"
-	! grep -v '^Running as user "root"' "$T/tool.err" >&2 || fail "$what: a complaint of $1"
-}
-
-# readable FILE...: by all of them.
-readable() {
-	local file
-	for file; do
-		quietly "$file" tshark -r "$file"
-		quietly "$file" capinfos "$file"
-		quietly "$file" editcap "$file" "$T/again.pcapng"
-	done
-	quietly "$*" mergecap -w "$T/merged.pcapng" "$@"
-	echo "ok tshark, capinfos, editcap and mergecap read $*"
-}
 
 # as_sent FILE [OPTION]...: it has what was replayed.
 as_sent() {
@@ -123,14 +105,6 @@ endless() {
 	pcap make small "$T/in.pcap" 3
 	start_vmirror -l "$core" --vdev "net_pcap0,rx_pcap=$T/in.pcap,infinite_rx=1" -- \
 		"${@/#/--mirror=port=net_pcap0,dir=rx,max_pps=50000,}"
-}
-
-count_all() {
-	local file total=0
-	for file; do
-		total=$((total + $(capinfos -Tm -c "$file" | tail -1 | cut -d, -f2)))
-	done
-	echo $total
 }
 
 rotated() {

@@ -8,6 +8,8 @@
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "${BASH_SOURCE%/*}/lib.sh"
+# shellcheck source=tests/e2e/file_lib.sh
+. "$here/file_lib.sh"
 begin tshark capinfos mkfifo mount
 
 kills=5
@@ -24,12 +26,6 @@ endless() {
 # Also without a last newline.
 packets_of() {
 	tshark -r "$1" -T fields -e frame.number 2>/dev/null | wc -l
-}
-
-# whole FILE: it can be read to its end, and its packets are in order.
-whole() {
-	tshark -r "$1" -T fields -e frame.time_epoch >"$T/times" 2>"$T/tshark.err" &&
-		! grep -v '^Running as user "root"' "$T/tshark.err" && sort -c -n "$T/times"
 }
 
 killed() {
@@ -54,16 +50,6 @@ killed() {
 	wait "$vm" 2>/dev/null || true
 	got=$(packets_of m.pcapng.zst)
 	expect "compressed: $got packets of $delivered and more" test "$got" -ge "$delivered"
-}
-
-disk() {
-	mkdir -p "$T/disk"
-	mount -t tmpfs -o size="$1" none "$T/disk" || fail "no tmpfs"
-}
-
-no_disk() {
-	umount "$T/disk"
-	rm -f ./*
 }
 
 full() {
