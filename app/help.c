@@ -29,8 +29,7 @@ static const char spec[] =
 	"or \"double quotes\":\n"
 	"  port=PORT            device name or number, [several,of,them], or all; required\n"
 	"  sink=[DRIVER,ARG,…]  where to: a vdev and its arguments; required\n"
-	"                       [net_pcap,tx_pcap=FILE], [net_tap,iface=NEW], "
-	"[net_af_packet,iface=OLD],\n"
+	"                       [file,path=FILE], [net_tap,iface=NEW], [net_af_packet,iface=OLD],\n"
 	"                       [virtio_user0,path=SOCKET], or any other vdev; see doc/spec.md\n"
 	"  name=NAME            made up when it is not given\n"
 	"  dir=rx|tx|rxtx       rxtx when it is not given\n"
@@ -41,6 +40,10 @@ static const char spec[] =
 	"  max_pps=N max_bps=N  so many packets, and bits of them, a second at the most\n"
 	"  guard=5%             leave bursts out when more of a core's time is taken\n"
 	"  mode=ring|inline     copied for a thread, the default; or fed on the forwarding core\n"
+	"  mode=recorder        the last ring_bytes=64M are kept; SIGUSR1, or a packet that "
+	"matches\n"
+	"                       trigger=\"EXPRESSION\", has them written, before=10s to after=1s "
+	"of it\n"
 	"  ring_bytes=BYTES     of each queue's ring; latency=10ms, core=N: of the thread\n"
 	"  reference=BYTES      hold packets so long that are sent, in place of a copy\n"
 	"  count=PACKETS        end the mirror after so many\n"
@@ -57,7 +60,8 @@ static const char spec[] =
 	"    --mirror 'name=live,port=0000:01:00.0,dir=rx,snaplen=128,"
 	"sink=[net_tap_live,iface=mon0]'\n"
 	"\n"
-	"SIGINT and SIGTERM end it. Exit status: 0, 1 when it could not run, 2 for bad usage.\n";
+	"SIGINT and SIGTERM end it, SIGUSR1 makes a snapshot of each recorder. Exit status:\n"
+	"0, 1 when it could not run, 2 for bad usage.\n";
 
 void
 help_print(void)

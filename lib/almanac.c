@@ -4,19 +4,32 @@
 
 #include "lib/almanac.h"
 
+#include <string.h>
+
 /* Two notes whose distance differs by more than this part from what the TSC says: the clock jumped. */
 #define JUMP_PART 0.125
 
-/* The newer half stays as it is. */
+/*
+ * Drop one, where that leaves the smallest gap for its age: so gaps are the same part of their age
+ * everywhere, a few thousandths where there are notes of a day.
+ */
 static void
-thin_out(struct vmirror_almanac *a)
+drop_one(struct vmirror_almanac *a, uint64_t now)
 {
-	unsigned int from, to = 0;
+	double least = 0;
+	unsigned int i, at = 1;
 
-	for (from = 0; from < a->n; from++)
-		if (from >= a->n / 2 || from % 2 == 0)
-			a->notes[to++] = a->notes[from];
-	a->n = to;
+	for (i = 1; i + 1 < a->n; i++) {
+		double gap = (double)(a->notes[i + 1].tsc - a->notes[i - 1].tsc);
+		double part = gap / (double)(now - a->notes[i].tsc);
+
+		if (i > 1 && part >= least)
+			continue;
+		least = part;
+		at = i;
+	}
+	a->n--;
+	memmove(&a->notes[at], &a->notes[at + 1], (a->n - at) * sizeof(a->notes[0]));
 }
 
 void
@@ -25,7 +38,7 @@ vmirror_almanac_note(struct vmirror_almanac *a, uint64_t tsc, uint64_t ns)
 	if (a->n > 0 && tsc <= a->notes[a->n - 1].tsc)
 		a->n = 0;
 	if (a->n == VMIRROR_ALMANAC_NOTES)
-		thin_out(a);
+		drop_one(a, tsc);
 	a->notes[a->n++] = (struct vmirror_almanac_note){.tsc = tsc, .ns = ns};
 }
 

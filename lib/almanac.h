@@ -4,8 +4,8 @@
 
 /*
  * What time it was, long ago: a recorder may keep packets for hours, and clock.h remembers a minute.
- * Noted about once a second; of what is older every other note is dropped when there are too many, so
- * that the distance of two grows with their age. Between two the time is even, unless the clock jumped.
+ * Noted about once a second; when there are too many the most dispensable goes, so that the distance of
+ * two grows with their age. Between two the time is even, unless the clock jumped.
  *
  * One thread uses it.
  */
