@@ -336,7 +336,8 @@ VMIRROR_API int
 vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirror_error *err);
 
 /**
- * Write statistics as text: "seen=12 … state=attached", and reason="…" when there is one. Keys may be
+ * Write statistics as text: "seen=12 … state=attached", and reason="…" when there is one; what is said
+ * of snapshots when there was one, or is. Keys may be
  * added, but none changes its name. Pure.
  *
  * @param buf, size  where to; terminated unless size is 0

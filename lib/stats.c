@@ -15,6 +15,10 @@
 	{                                                                                          \
 #name, offsetof(struct vmirror_stats, total.name)                                  \
 	}
+#define SNAPSHOTS(name)                                                                            \
+	{                                                                                          \
+#name, offsetof(struct vmirror_stats, name), true                                  \
+	}
 #define OWN(name)                                                                                  \
 	{                                                                                          \
 #name, offsetof(struct vmirror_stats, name)                                        \
@@ -46,12 +50,12 @@ const struct vmirror_stats_field vmirror_stats_fields[] = {
 	OWN(first_packet_ns),
 	OWN(last_packet_ns),
 	OWN(clock_steps),
-	OWN(snapshots),
-	OWN(snapshots_failed),
-	OWN(snapshots_running),
-	OWN(snapshot_pkts),
-	OWN(snapshot_delivered),
-	OWN(snapshot_lost),
+	SNAPSHOTS(snapshots),
+	SNAPSHOTS(snapshots_failed),
+	SNAPSHOTS(snapshots_running),
+	SNAPSHOTS(snapshot_pkts),
+	SNAPSHOTS(snapshot_delivered),
+	SNAPSHOTS(snapshot_lost),
 	{NULL, 0},
 };
 
@@ -88,10 +92,12 @@ vmirror_stats_build(const struct vmirror_stats *stats, char *buf, size_t size)
 {
 	struct vmirror_text t = {.buf = buf, .size = size};
 	const struct vmirror_stats_field *field;
+	bool snapshots = stats->snapshots + stats->snapshots_failed + stats->snapshots_running > 0;
 
 	for (field = vmirror_stats_fields; field->name != NULL; field++)
-		vmirror_text_append(&t, "%s=%" PRIu64 " ", field->name,
-				    vmirror_stats_value(stats, field));
+		if (!field->of_snapshots || snapshots)
+			vmirror_text_append(&t, "%s=%" PRIu64 " ", field->name,
+					    vmirror_stats_value(stats, field));
 	vmirror_text_append(&t, "state=%s", vmirror_stats_state(stats));
 	if (stats->reason[0] != '\0') {
 		vmirror_text_append(&t, " reason=");

@@ -4,11 +4,14 @@
 
 /* The names that a mirror's statistics go by, everywhere. Pure; vmirror_stats_build() as well. */
 
+#include <stdbool.h>
+
 #include "vmirror.h"
 
 struct vmirror_stats_field {
 	const char *name;
-	size_t offset; /**< of a uint64_t in struct vmirror_stats */
+	size_t offset;     /**< of a uint64_t in struct vmirror_stats */
+	bool of_snapshots; /**< text leaves it out where there was none */
 };
 
 /** Ended by one without a name. */

@@ -174,7 +174,7 @@ conserve() {
 			if (value("seen") != seen || value("captured") != captured) bad = 1
 			# What a recorder has, nobody may ever ask for.
 			if (value("in_flight") != 0 && words[2] !~ /^rec/) bad = 1
-			if (value("snapshot_pkts") != value("snapshot_delivered") + value("snapshot_lost")) bad = 1
+			if (v["snapshot_pkts"] != v["snapshot_delivered"] + v["snapshot_lost"]) bad = 1
 			value("truncated"); value("port_imissed"); value("state")
 			if (bad) print "does not conserve: " line
 		}
