@@ -52,6 +52,9 @@ tend(void)
 		return;
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next) {
 		vmirror_mirror_read_ports(mirror);
+		/* For snapshots that the control thread makes, which does not ask. */
+		if (vmirror_mirror_makes_sinks(mirror))
+			vmirror_mirror_ask_ports(mirror);
 		if (vmirror_now_ns() - start < TEND_NS)
 			vmirror_mirror_revive(mirror);
 	}
@@ -243,6 +246,8 @@ vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *op
 					"would be one with mode=recorder",
 					name);
 	else
+		vmirror_mirror_ask_ports(mirror);
+	if (ret == 0)
 		ret = vmirror_snapshot_begin(mirror, &want, err);
 	if (ret != 0 && ret != -ENOENT && mirror != NULL && vmirror_mirror_records(mirror))
 		vmirror_error_prefix(err, ret, "snapshot of mirror '%s': ", name);

@@ -61,25 +61,33 @@ max_frame(const struct vmirror_mirror *mirror, const struct vmirror_sink *sink)
 	return room - limits->vlan_room;
 }
 
-/* What a file says of a port. */
 static void
-describe_port(const struct vmirror_source *source, struct vmirror_sink_port *port)
+ask_port(struct vmirror_source *source)
 {
 	struct rte_eth_dev_info info;
 	struct rte_eth_link link;
 	uint16_t port_id;
 
-	*port = (struct vmirror_sink_port){.name = source->name};
 	if (!vmirror_port_present(source->name, &port_id) || !vmirror_port_may_ask(port_id))
 		return;
 	if (rte_eth_dev_info_get(port_id, &info) == 0)
-		snprintf(port->description, sizeof(port->description), "DPDK port %u, %s", port_id,
-			 info.driver_name);
+		snprintf(source->description, sizeof(source->description), "DPDK port %u, %s",
+			 port_id, info.driver_name);
 	if (rte_eth_link_get_nowait(port_id, &link) == 0 &&
 	    link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
-		port->speed_bps = (uint64_t)link.link_speed * 1000000;
+		source->speed_bps = (uint64_t)link.link_speed * 1000000;
 }
 
+void
+vmirror_mirror_ask_ports(struct vmirror_mirror *mirror)
+{
+	struct vmirror_source *source;
+
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		ask_port(source);
+}
+
+/* What a file says of ports. */
 static unsigned int
 describe_ports(const struct vmirror_mirror *mirror, struct vmirror_sink_port ports[])
 {
@@ -88,7 +96,11 @@ describe_ports(const struct vmirror_mirror *mirror, struct vmirror_sink_port por
 
 	TAILQ_FOREACH (source, &mirror->sources, next)
 		if (n < RTE_MAX_ETHPORTS)
-			describe_port(source, &ports[n++]);
+			ports[n++] = (struct vmirror_sink_port){
+				.name = source->name,
+				.description = source->description,
+				.speed_bps = source->speed_bps,
+			};
 	return n;
 }
 

@@ -304,6 +304,8 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
 	int ret = 0;
 
+	if (mirror->sink_plan.ops->takes != NULL)
+		vmirror_mirror_ask_ports(mirror);
 	if (!vmirror_mirror_makes_sinks(mirror))
 		ret = vmirror_mirror_plug_sink(mirror, err);
 	if (ret != 0)

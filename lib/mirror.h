@@ -81,6 +81,8 @@ struct vmirror_source {
 	char name[RTE_ETH_NAME_MAX_LEN];
 	uint64_t imissed_base;     /**< the port's own counter when it was first seen */
 	uint64_t imissed;          /**< since then */
+	char description[128];     /**< what its driver said, when it was last asked */
+	uint64_t speed_bps;        /**< the same; 0: unknown */
 	struct vmirror_tx tx;      /**< while it was hooked, as far as both were looked at */
 	struct vmirror_tx tx_last; /**< both counters at the last look */
 	bool tx_looked;            /**< there was one since it was hooked last; hook lock */
@@ -254,6 +256,10 @@ vmirror_mirror_forget_sources(struct vmirror_mirror *mirror);
 int
 vmirror_mirror_check_interface(const struct vmirror_mirror *sender,
 			       const struct vmirror_mirror *receiver, struct vmirror_error *err);
+
+/** Ask the sources' drivers what a file says of ports. A host's thread only. feed.c */
+void
+vmirror_mirror_ask_ports(struct vmirror_mirror *mirror);
 
 /** Make a sink for packets of the mirror. Where it has a vdev, a host's thread only. feed.c */
 int

@@ -105,8 +105,8 @@ struct vmirror_sink_port_stats {
 /** A port whose packets a sink will get; there may be others later. */
 struct vmirror_sink_port {
 	const char *name;
-	char description[128];
-	uint64_t speed_bps; /**< 0: unknown */
+	const char *description; /**< maybe empty */
+	uint64_t speed_bps;      /**< 0: unknown */
 };
 
 /** To whom a sink that takes packets itself tells what became of them, on the thread that feeds it. */
