@@ -47,6 +47,7 @@ static const char spec[] =
 	"  ring_bytes=BYTES     of each queue's ring; latency=10ms, core=N: of the thread\n"
 	"  reference=BYTES      hold packets so long that are sent, in place of a copy\n"
 	"  count=PACKETS        end the mirror after so many\n"
+	"  bytes=BYTES          end the mirror after so much of packets\n"
 	"  duration=TIME        end the mirror after this time: 500ms, 10s, 5m, 1h\n"
 	"  mbufs=N              packets in the mirror's own mempool\n"
 	"\n"

@@ -185,6 +185,7 @@ check_mirror(const struct vmirror_spec *spec, struct vmirror_error *err)
 		{"reference", spec->reference != 0},
 		{"mode=recorder", spec->mode == VMIRROR_SPEC_RECORDER},
 		{"count", spec->count != 0},
+		{"bytes", spec->bytes != 0},
 		{"duration", spec->duration_ms != 0},
 		{"mbufs", spec->mbufs != 0},
 	};

@@ -76,6 +76,7 @@ struct vmirror_spec {
 	uint32_t reference;        /**< bytes from which on a sent packet is held; 0: none is */
 	enum vmirror_spec_mode mode; /**< ring */
 	uint64_t count;              /**< packets after which the mirror ends; 0: never */
+	uint64_t bytes;              /**< kept bytes of packets after which it ends; 0: never */
 	uint64_t duration_ms;        /**< time after which the mirror ends; 0: never */
 	uint32_t mbufs;              /**< size of the mirror's own mempool; 0: the default */
 	uint64_t ring_bytes;         /**< of each ring, at the least; 0: the default */

@@ -167,6 +167,7 @@ vmirror_spec_build(const struct vmirror_spec *spec, char *buf, size_t size)
 	print_number(&out, "max_bps", spec->max_bps, "");
 	print_number(&out, "guard", spec->guard, "%");
 	print_number(&out, "count", spec->count, "");
+	print_number(&out, "bytes", spec->bytes, "");
 	print_duration(&out, "duration", spec->duration_ms);
 	print_number(&out, "mbufs", spec->mbufs, "");
 	if (spec->mode != VMIRROR_SPEC_RING) {
@@ -243,7 +244,7 @@ vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b)
 	       a->dir == b->dir && same_text(a->filter, b->filter) && a->snaplen == b->snaplen &&
 	       a->sample == b->sample && a->max_pps == b->max_pps && a->max_bps == b->max_bps &&
 	       a->guard == b->guard && a->mode == b->mode && a->count == b->count &&
-	       a->duration_ms == b->duration_ms && a->mbufs == b->mbufs &&
+	       a->bytes == b->bytes && a->duration_ms == b->duration_ms && a->mbufs == b->mbufs &&
 	       a->ring_bytes == b->ring_bytes && a->latency_ms == b->latency_ms &&
 	       a->has_core == b->has_core && a->core == b->core && a->reference == b->reference &&
 	       same_text(a->trigger, b->trigger) && a->before_ms == b->before_ms &&

@@ -41,6 +41,8 @@ check_mode(const struct vmirror_spec *spec, struct vmirror_error *err)
 		 "out"},
 		{"count", spec->count != 0, PASSES_ON,
 		 "a recorder keeps the last packets, not the first; right would be duration="},
+		{"bytes", spec->bytes != 0, PASSES_ON,
+		 "a recorder keeps the last packets, not the first; right would be duration="},
 		{"trigger", spec->trigger != NULL, RECORDS, no_recorder},
 		{"before", spec->before_ms != 0, RECORDS, no_recorder},
 		{"after", spec->after_ms != 0, RECORDS, no_recorder},

@@ -42,6 +42,8 @@ append_limits(struct vmirror_text *t, const struct vmirror_spec *spec)
 				    spec->guard);
 	if (spec->count != 0)
 		vmirror_text_append(t, ", until %" PRIu64 " packets", spec->count);
+	if (spec->bytes != 0)
+		vmirror_text_append(t, ", until %" PRIu64 " bytes", spec->bytes);
 	if (spec->duration_ms != 0)
 		vmirror_text_append(t, ", for %" PRIu64 " ms", spec->duration_ms);
 }

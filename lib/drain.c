@@ -106,9 +106,10 @@ leave_out(struct vmirror_merge_ring *r, const struct vmirror_entry *entry)
 }
 
 static void
-spend(struct vmirror_path *path)
+spend(struct vmirror_path *path, const struct vmirror_entry *entry)
 {
-	if (--path->budget == 0)
+	vmirror_path_spend(path, entry->len);
+	if (path->budget == 0)
 		vmirror_path_close_gate(path, VMIRROR_GATE_ENDED);
 }
 
@@ -140,13 +141,13 @@ handle(struct vmirror_drain *drain, struct vmirror_merge_ring *r, struct vmirror
 
 		vmirror_tally_add(&r->drained, &one);
 		if (gate == VMIRROR_GATE_SINK_LOST)
-			spend(path);
+			spend(path, entry);
 	} else if (too_long(path, entry)) {
 		reject(drain, r, true);
-		spend(path);
+		spend(path, entry);
 	} else if (drain->spools ? vmirror_spool_put(drain, r, entry)
 				 : vmirror_batch_take(drain, r, entry, batch)) {
-		spend(path);
+		spend(path, entry);
 	} else {
 		return false;
 	}
@@ -208,7 +209,7 @@ step(struct vmirror_drain *drain, uint64_t horizon, bool last, struct vmirror_ba
 	if (vmirror_batch_wait(drain))
 		return true;
 	reject(drain, r, false);
-	spend(drain->path);
+	spend(drain->path, entry);
 	vmirror_merge_skip(r, entry);
 	return false;
 }

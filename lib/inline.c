@@ -73,14 +73,15 @@ take_one(struct vmirror_inline_hook *h, struct rte_mbuf *pkt, struct chunk *c,
 	struct vmirror_packet_pending pending = vmirror_packet_pending(pkt, h->is_tx);
 	uint32_t wire_len = pkt->pkt_len + vmirror_packet_tags_len(pkt, h->is_tx);
 	struct vmirror_path *path = h->path;
+	uint32_t len = RTE_MIN(wire_len, path->snaplen);
 	struct rte_mbuf *own;
 
-	if (h->limit != NULL && !vmirror_limit_takes(h->limit, RTE_MIN(wire_len, path->snaplen))) {
+	if (h->limit != NULL && !vmirror_limit_takes(h->limit, len)) {
 		t->sampled_out++;
 		return;
 	}
-	if (c->lost || too_long(path, pkt, h->is_tx, RTE_MIN(wire_len, path->snaplen))) {
-		path->budget--;
+	if (c->lost || too_long(path, pkt, h->is_tx, len)) {
+		vmirror_path_spend(path, len);
 		count_taken(t, wire_len, pending);
 		t->rejected++;
 		c->too_long += !c->lost;
@@ -91,7 +92,7 @@ take_one(struct vmirror_inline_hook *h, struct rte_mbuf *pkt, struct chunk *c,
 		t->no_room++;
 		return;
 	}
-	path->budget--;
+	vmirror_path_spend(path, len);
 	count_taken(t, wire_len, pending);
 	c->kept[c->n] = vmirror_path_fit(path, own);
 	t->truncated += c->kept[c->n] < wire_len;

@@ -157,6 +157,7 @@ init_path(struct vmirror_mirror *mirror, struct vmirror_error *err)
 	path->snaplen = mirror->spec.snaplen != 0 ? mirror->spec.snaplen : UINT32_MAX;
 	path->copy = mirror->sink_plan.ops->holds || mirror->sink_plan.ops->linear;
 	path->budget = mirror->spec.count != 0 ? mirror->spec.count : UINT64_MAX;
+	path->budget_bytes = mirror->spec.bytes != 0 ? mirror->spec.bytes : UINT64_MAX;
 	ret = vmirror_drain_init(
 		&mirror->drain, path,
 		(mirror->spec.latency_ms != 0 ? mirror->spec.latency_ms : DEFAULT_LATENCY_MS) *
@@ -504,8 +505,12 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED)) {
 		fail_without_sink(mirror);
 	} else if (__atomic_load_n(&mirror->path.gate, __ATOMIC_RELAXED) == VMIRROR_GATE_ENDED) {
-		snprintf(reason, sizeof(reason), "reached its count of %" PRIu64,
-			 mirror->spec.count);
+		if (__atomic_load_n(&mirror->path.budget_bytes, __ATOMIC_RELAXED) == 0)
+			snprintf(reason, sizeof(reason), "reached its %" PRIu64 " bytes",
+				 mirror->spec.bytes);
+		else
+			snprintf(reason, sizeof(reason), "reached its count of %" PRIu64,
+				 mirror->spec.count);
 		stop_and_tell(mirror, reason);
 	} else if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns) {
 		snprintf(reason, sizeof(reason), "reached its duration of %" PRIu64 " ms",

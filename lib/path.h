@@ -46,6 +46,7 @@ struct vmirror_path {
 	/* mode=inline, cores only: a control thread that is preempted must not hold what they wait for. */
 	pthread_spinlock_t lock __attribute__((aligned(64)));
 	uint64_t budget;                  /**< packets left to capture */
+	uint64_t budget_bytes;            /**< bytes left to keep of them; control reads */
 	uint64_t seq;                     /**< odd while fed and the tallies are being changed */
 	struct vmirror_sink_progress fed; /**< read by control */
 };
@@ -89,6 +90,20 @@ vmirror_path_fits(const struct vmirror_path *path, uint32_t len)
 	uint32_t most = __atomic_load_n(&path->limits.max_frame, __ATOMIC_RELAXED);
 
 	return most == 0 || len <= most;
+}
+
+/** A packet was captured of which so much is kept: when the budget is 0 then, it was the last. */
+static inline void
+vmirror_path_spend(struct vmirror_path *path, uint64_t bytes)
+{
+	uint64_t left = path->budget_bytes > bytes ? path->budget_bytes - bytes : 0;
+
+	path->budget--;
+	if (path->budget_bytes == UINT64_MAX) /* no limit */
+		return;
+	__atomic_store_n(&path->budget_bytes, left, __ATOMIC_RELAXED);
+	if (left == 0)
+		path->budget = 0;
 }
 
 /** Prepare a frame that the driver is about to be given. @return bytes that the sink keeps of it */

@@ -61,14 +61,17 @@ pass(unsigned int n, unsigned int shown, uint16_t max_seg)
 }
 
 static void
-check_count(unsigned int count, unsigned int burst)
+check_end(const char *key, unsigned int count, unsigned int burst)
 {
+	bool by_bytes = strcmp(key, "bytes") == 0;
+	/* Bytes are kept up to the packet with which they are full. */
+	unsigned int limit = by_bytes ? count * FRAME - FRAME / 2 : count;
 	struct vmirror_error err;
 	struct vmirror_stats stats;
 	unsigned int sent, left;
 	char words[64];
 
-	host_mirror("name=m,port=%u,dir=tx,count=%u,sink=[net_pcap,tx_pcap=m.pcap]", one, count);
+	host_mirror("name=m,port=%u,dir=tx,%s=%u,sink=[net_pcap,tx_pcap=m.pcap]", one, key, limit);
 	for (sent = 0; sent < count + 2 * burst; sent += burst) {
 		left = sent < count ? count - sent : 0;
 		pass(burst, RTE_MIN(left, burst), 300);
@@ -79,9 +82,10 @@ check_count(unsigned int count, unsigned int burst)
 	assert_int_equal(stats.total.captured, count);
 	assert_int_equal(stats.total.delivered, count);
 	assert_int_equal(stats.hooks, 0);
-	snprintf(words, sizeof(words), "reached its count of %u", count);
+	snprintf(words, sizeof(words),
+		 by_bytes ? "reached its %u bytes" : "reached its count of %u", limit);
 	assert_string_equal(stats.reason, words);
-	snprintf(words, sizeof(words), "mirror 'm' ended: reached its count of %u\n", count);
+	snprintf(words, sizeof(words), "mirror 'm' ended: %.40s\n", stats.reason);
 	assert_true(host_noticed(words));
 
 	/* The file is whole though the mirror is still there. */
@@ -89,9 +93,16 @@ check_count(unsigned int count, unsigned int burst)
 	pass(burst, 0, 300);
 	assert_int_equal(host_stats("m").total.seen, count);
 	assert_int_equal(vmirror_mirror_attach("m", &err), -EBUSY);
-	assert_non_null(strstr(err.text, "is over: reached its count"));
+	assert_non_null(strstr(err.text, "is over: reached its "));
 	host_remove("m");
 	assert_int_equal(unlink("m.pcap"), 0);
+}
+
+static void
+check_count(unsigned int count, unsigned int burst)
+{
+	check_end("count", count, burst);
+	check_end("bytes", count, burst);
 }
 
 static void

@@ -102,6 +102,8 @@ static const struct {
 	 "3,before=1m,after=500ms,snapshots=3,sink=net_null"},
 	{"guard=5,max_bps=1G,max_pps=10k,sample=100,port=0,sink=net_null",
 	 "port=0,sample=100,max_pps=10000,max_bps=1000000000,guard=5%,sink=net_null"},
+	{"bytes=2G,count=1k,port=0,sink=net_null",
+	 "port=0,count=1000,bytes=2000000000,sink=net_null"},
 	{"port=0,sample=1,guard=99%,sink=net_null", "port=0,guard=99%,sink=net_null"},
 	{" name = w ,\n\tport = [ 0 , 1 ] , sink = [ net_x , a = b c , d ] ",
 	 "name=w,port=[0,1],sink=[net_x,a=b c,d]"},
@@ -190,7 +192,7 @@ static const struct {
 	/* keys */
 	{"prot=0,sink=net_null",
 	 "the key 'prot' is unknown; known: name, port, queue, dir, filter, snaplen, sample, "
-	 "max_pps, max_bps, guard, mode, count, duration, mbufs, ring_bytes, latency, core, "
+	 "max_pps, max_bps, guard, mode, count, bytes, duration, mbufs, ring_bytes, latency, core, "
 	 "reference, trigger, before, after, snapshots, sink; "
 	 "did you mean 'port'?"},
 	{"PORT=0,sink=net_null", "did you mean 'port'?"},
@@ -246,6 +248,7 @@ static const struct {
 	{"port=0,dir=both,sink=net_null", "dir: 'both' is unknown; known: rx, tx, rxtx"},
 	{"port=0,mode=recorder,latency=1ms,sink=net_null", "latency: a recorder passes nothing on"},
 	{"port=0,mode=recorder,reference=512,sink=net_null", "reference: a recorder would keep"},
+	{"port=0,mode=recorder,bytes=10,sink=net_null", "bytes: a recorder keeps the last packets"},
 	{"port=0,mode=recorder,count=10,sink=net_null", "count: a recorder keeps the last packets"},
 	{"port=0,trigger=icmp,sink=net_null", "trigger: snapshots are made in mode=recorder alone"},
 	{"port=0,mode=inline,snapshots=1,sink=net_null", "snapshots: snapshots are made in"},
@@ -377,6 +380,7 @@ equal_sees_every_key(void **state)
 		"port=0,filter=ip6,sink=a",
 		"port=0,snaplen=1,sink=a",
 		"port=0,count=1,sink=a",
+		"port=0,bytes=1,sink=a",
 		"port=0,duration=1,sink=a",
 		"port=0,mbufs=64,sink=a",
 		"port=0,reference=512,sink=a",
