@@ -61,7 +61,8 @@ vmirror_recorder_turn(struct vmirror_recorder *rec, uint64_t bytes, uint64_t tsc
 
 	if (bytes > size)
 		return false;
-	if (rec->n == 0 || at - mark(rec, rec->n - 1)->at >= part)
+	/* An entry that is large may end one early; were that none's end, parts were two parts long. */
+	if (rec->n == 0 || at - mark(rec, rec->n - 1)->at >= part / 2)
 		begin_part(rec, tsc, pkts);
 	/* One part more than is needed: a burst that is under way when all is held finds room. */
 	while (end + part - mark(rec, first)->at > size && first + 1 < rec->n &&

@@ -40,8 +40,8 @@
 /** Parts of a ring. All but three of them, at the least, hold what was written last. */
 #define VMIRROR_RECORDER_PARTS UINT64_C(64)
 
-/** More than there are parts at a time: one more begins where others are cut short by a hold. */
-#define VMIRROR_RECORDER_MARKS 128
+/** More than there are parts at a time: a large entry, or a hold, may cut each to a half. */
+#define VMIRROR_RECORDER_MARKS 256
 
 /** Nothing is held. */
 #define VMIRROR_RECORDER_FREE UINT64_MAX
@@ -77,7 +77,8 @@ vmirror_recorder_destroy(struct vmirror_recorder *rec);
  * @param tsc          of the entries to come
  * @param pkts         entries written so far
  * @param overwritten  grows by the entries that were given up
- * @return             whether there is room for them now; else what a reader holds is in the way
+ * @return             whether there is room for them now; else what a reader holds is in the way, or
+ *                     they are more than the ring has without a part
  */
 bool
 vmirror_recorder_turn(struct vmirror_recorder *rec, uint64_t bytes, uint64_t tsc, uint64_t pkts,

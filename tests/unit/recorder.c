@@ -48,6 +48,7 @@ struct model {
 	uint64_t room;
 	uint64_t overwritten;
 	uint64_t refused;
+	uint64_t largest; /* entry that was tried */
 };
 
 static uint32_t seed = 1;
@@ -83,6 +84,12 @@ tail(const struct model *m)
 	return m->rec->n == 0 ? 0 : mark(m->rec, m->rec->first)->at;
 }
 
+static uint64_t
+part(const struct model *m)
+{
+	return m->ring->size / VMIRROR_RECORDER_PARTS;
+}
+
 /* One is refused for nothing but what is held: neither a part that may go nor room that there is. */
 static void
 check_refusal(const struct model *m, uint64_t bytes)
@@ -102,6 +109,7 @@ put(struct model *m, uint64_t bytes)
 	struct record *r = vmirror_ring_reserve(m->ring, bytes);
 	bool room;
 
+	m->largest = bytes > m->largest ? bytes : m->largest;
 	if (r == NULL) {
 		room = vmirror_recorder_turn(m->rec, bytes, now, m->n, &m->overwritten);
 		r = vmirror_ring_reserve(m->ring, bytes);
@@ -181,6 +189,19 @@ check_marks(const struct model *m)
 	}
 }
 
+/* Of a ring that is full, and of which nothing was held lately. */
+static void
+check_kept(const struct model *m)
+{
+	uint64_t step = m->largest > part(m) ? m->largest : part(m);
+	uint64_t least = m->ring->size - 2 * step;
+
+	/* An entry longer than half a part may end one early, and the next takes the rest. */
+	if (m->largest > part(m) / 2)
+		least -= m->largest;
+	assert_true(m->ring->head - tail(m) >= (m->ring->head < least ? m->ring->head : least));
+}
+
 /* --- tests of it */
 
 static uint64_t
@@ -202,6 +223,7 @@ check_free(uint64_t size, uint32_t largest, uint64_t n)
 	for (i = 0; i < n; i++) {
 		now += rest(&seed, 3);
 		assert_true(put(&m, random_bytes(largest)));
+		check_kept(&m);
 		if (i % 97 == 0)
 			check_marks(&m);
 		if (i % 997 == 0)
@@ -296,6 +318,7 @@ check_held(uint64_t size, uint32_t largest, uint64_t n)
 	vmirror_recorder_hold(m.rec, VMIRROR_RECORDER_FREE);
 	for (before = m.ring->head; m.ring->head < before + 3 * size;)
 		assert_true(put(&m, random_bytes(largest)));
+	check_kept(&m);
 	check_marks(&m);
 	check_bytes(&m, tail(&m));
 	end(&m);
