@@ -81,13 +81,18 @@ vmirror_recorder_turn(struct vmirror_recorder *rec, uint64_t bytes, uint64_t tsc
 uint64_t
 vmirror_recorder_find(const struct vmirror_recorder *rec, uint64_t tsc)
 {
+	uint64_t end = vmirror_ring_readable(rec->ring);
 	uint64_t n = __atomic_load_n(&rec->n, __ATOMIC_ACQUIRE);
 	uint64_t first = __atomic_load_n(&rec->first, __ATOMIC_ACQUIRE);
 
 	if (n == 0)
 		return 0;
-	/* Entries of the same time may stand before the mark. */
-	while (--n > first && mark(rec, n)->tsc >= tsc)
+	/*
+	 * Entries of the same time may stand before the mark. And a core that is inside may have begun
+	 * a part of which nothing can be read yet, before a part of another core's from which on packets
+	 * are wanted.
+	 */
+	while (--n > first && (mark(rec, n)->tsc >= tsc || mark(rec, n)->at > end))
 		;
 	return mark(rec, n)->at;
 }

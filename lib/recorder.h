@@ -92,7 +92,10 @@ vmirror_recorder_hold(struct vmirror_recorder *rec, uint64_t position)
 	__atomic_store_n(&rec->hold, position, __ATOMIC_RELEASE);
 }
 
-/** All is held, and the core knows: where those begin that are not before a time. */
+/**
+ * All is held, and the core knows: where those begin that are not before a time.
+ * Not behind what can be read.
+ */
 uint64_t
 vmirror_recorder_find(const struct vmirror_recorder *rec, uint64_t tsc);
 
