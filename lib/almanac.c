@@ -4,32 +4,39 @@
 
 #include "lib/almanac.h"
 
-#include <string.h>
-
 /* Two notes whose distance differs by more than this part from what the TSC says: the clock jumped. */
 #define JUMP_PART 0.125
 
-/*
- * Drop one, where that leaves the smallest gap for its age: so gaps are the same part of their age
- * everywhere, a few thousandths where there are notes of a day.
- */
+/* The distance of two, as a part of their age, that is not worth a note between them. */
+#define FINEST_PART 1024
+
+/* Drop notes between two others that are no further apart than this part of their age. */
 static void
-drop_one(struct vmirror_almanac *a, uint64_t now)
+thin_out(struct vmirror_almanac *a, uint64_t part)
 {
-	double least = 0;
-	unsigned int i, at = 1;
+	const struct vmirror_almanac_note *notes = a->notes;
+	uint64_t now = notes[a->n - 1].tsc;
+	unsigned int from, to = 1;
 
-	for (i = 1; i + 1 < a->n; i++) {
-		double gap = (double)(a->notes[i + 1].tsc - a->notes[i - 1].tsc);
-		double part = gap / (double)(now - a->notes[i].tsc);
+	for (from = 1; from < a->n; from++) {
+		uint64_t last = notes[to - 1].tsc;
 
-		if (i > 1 && part >= least)
-			continue;
-		least = part;
-		at = i;
+		if (from + 1 == a->n || notes[from + 1].tsc - last > (now - last) / part)
+			a->notes[to++] = notes[from];
 	}
-	a->n--;
-	memmove(&a->notes[at], &a->notes[at + 1], (a->n - at) * sizeof(a->notes[0]));
+	a->n = to;
+}
+
+static void
+make_room(struct vmirror_almanac *a)
+{
+	uint64_t part;
+
+	if (a->n < VMIRROR_ALMANAC_NOTES)
+		return;
+	/* Not for every note. */
+	for (part = FINEST_PART; a->n > VMIRROR_ALMANAC_NOTES / 4 * 3; part /= 2)
+		thin_out(a, part);
 }
 
 void
@@ -37,8 +44,7 @@ vmirror_almanac_note(struct vmirror_almanac *a, uint64_t tsc, uint64_t ns)
 {
 	if (a->n > 0 && tsc <= a->notes[a->n - 1].tsc)
 		a->n = 0;
-	if (a->n == VMIRROR_ALMANAC_NOTES)
-		drop_one(a, tsc);
+	make_room(a);
 	a->notes[a->n++] = (struct vmirror_almanac_note){.tsc = tsc, .ns = ns};
 }
 

@@ -4,8 +4,9 @@
 
 /*
  * What time it was, long ago: a recorder may keep packets for hours, and clock.h remembers a minute.
- * Noted about once a second; when there are too many the most dispensable goes, so that the distance of
- * two grows with their age. Between two the time is even, unless the clock jumped.
+ * Noted about once a second. When there are too many, notes are dropped whose neighbours are close to
+ * each other for their age: after a day two are five minutes apart, and those of the last minutes stay.
+ * Between two the time is even, unless the clock jumped.
  *
  * One thread uses it.
  */
