@@ -307,7 +307,8 @@ struct vmirror_stats {
 	/*
 	 * mode=recorder. The counters above are of what is recorded: in_flight is what the rings have
 	 * now. A packet may be in several snapshots; those have a law of their own, exact while none
-	 * runs: snapshot_pkts = snapshot_delivered + snapshot_lost.
+	 * runs and the sink's driver holds no packet for a far end that fetches them:
+	 * snapshot_pkts = snapshot_delivered + snapshot_lost.
 	 */
 	uint64_t snapshots; /**< that have ended */
 	uint64_t

@@ -294,6 +294,23 @@ vmirror_mirror_check_sink(struct vmirror_mirror *mirror)
 	}
 }
 
+/* Packets of a record that count as delivered. Of a recorder's the drain alone knows. */
+static uint64_t
+delivered(const struct vmirror_mirror *mirror, struct vmirror_record *record)
+{
+	struct vmirror_counters counters;
+	struct vmirror_tally tally;
+	uint64_t none = 0;
+
+	if (vmirror_mirror_records(mirror)) {
+		vmirror_tally_read(&record->drained.drained, &tally);
+		return tally.accepted - RTE_MIN(record->unsent, tally.accepted);
+	}
+	vmirror_record_read(record, &record->last);
+	vmirror_mirror_counters(mirror, record, &none, &counters);
+	return counters.delivered;
+}
+
 /*
  * What the sink's driver has accepted and did not get rid of counts as unknown. No core feeds it any
  * more, and its vdev is there.
@@ -302,7 +319,6 @@ void
 vmirror_mirror_settle_sink(struct vmirror_mirror *mirror)
 {
 	struct vmirror_sink *sink = mirror->sink;
-	struct vmirror_counters counters;
 	struct vmirror_record *record;
 	uint64_t held;
 
@@ -319,11 +335,8 @@ vmirror_mirror_settle_sink(struct vmirror_mirror *mirror)
 		held = rte_mempool_in_use_count(mirror->path.pool);
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_FOREACH (record, &mirror->records, next) {
-		uint64_t none = 0, share;
+		uint64_t share = RTE_MIN(held, delivered(mirror, record));
 
-		vmirror_record_read(record, &record->last);
-		vmirror_mirror_counters(mirror, record, &none, &counters);
-		share = RTE_MIN(held, counters.delivered);
 		record->unsent += share;
 		record->unsent_now = share;
 		held -= share;

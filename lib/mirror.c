@@ -352,7 +352,8 @@ vmirror_mirror_look(struct vmirror_mirror *mirror)
 	if (mirror->sink != NULL && !mirror->over && !mirror->lost &&
 	    mirror->state != VMIRROR_FAILED)
 		vmirror_mirror_check_sink(mirror);
-	if (mirror->sink != NULL && !mirror->over && !mirror->lost &&
+	/* A snapshot goes on feeding it. */
+	if (mirror->sink != NULL && !mirror->over && !mirror->lost && !mirror->snapshot.runs &&
 	    !__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
 		vmirror_mirror_settle_sink(mirror);
 }

@@ -36,9 +36,9 @@ struct vmirror_snapshot {
 	uint64_t failed;     /**< of these, not all packets were delivered, or that never began */
 	unsigned int number; /**< of the last one, where each has a file */
 	struct vmirror_filter *trigger;
-	uint64_t triggered;       /**< that the trigger made, or tried to */
-	bool trigger_told;        /**< that it makes no more */
-	uint64_t pkts, delivered; /**< before this one */
+	uint64_t triggered;  /**< that the trigger made, or tried to */
+	bool trigger_told;   /**< that it makes no more */
+	uint64_t pkts, lost; /**< before this one */
 };
 
 /** What it is that is wanted. */
