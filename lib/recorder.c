@@ -81,7 +81,6 @@ vmirror_recorder_turn(struct vmirror_recorder *rec, uint64_t bytes, uint64_t tsc
 uint64_t
 vmirror_recorder_find(const struct vmirror_recorder *rec, uint64_t tsc)
 {
-	uint64_t end = vmirror_ring_readable(rec->ring);
 	uint64_t n = __atomic_load_n(&rec->n, __ATOMIC_ACQUIRE);
 	uint64_t first = __atomic_load_n(&rec->first, __ATOMIC_ACQUIRE);
 
@@ -92,7 +91,7 @@ vmirror_recorder_find(const struct vmirror_recorder *rec, uint64_t tsc)
 	 * a part of which nothing can be read yet, before a part of another core's from which on packets
 	 * are wanted.
 	 */
-	while (--n > first && (mark(rec, n)->tsc >= tsc || mark(rec, n)->at > end))
+	while (--n > first && (mark(rec, n)->tsc >= tsc || mark(rec, n)->at > rec->end))
 		;
 	return mark(rec, n)->at;
 }
@@ -137,15 +136,16 @@ vmirror_recorder_since(struct vmirror_recorder *const recs[], unsigned int n, ui
 		return 0;
 	for (i = 0; i < n; i++) {
 		walks[i].n = __atomic_load_n(&recs[i]->n, __ATOMIC_ACQUIRE);
-		walks[i].end = vmirror_ring_readable(recs[i]->ring);
+		walks[i].end = recs[i]->end;
 	}
 	while (taken < bytes && (w = youngest(recs, walks, n)) != NULL) {
 		const struct vmirror_recorder_mark *m = mark(recs[w - walks], --w->n);
 
-		/* One that was begun and not written to as yet. */
-		if (w->end > m->at)
+		/* One that was begun since then adds nothing. */
+		if (w->end > m->at) {
 			taken += w->end - m->at;
-		w->end = m->at;
+			w->end = m->at;
+		}
 		tsc = m->tsc;
 	}
 	free(walks);

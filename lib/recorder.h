@@ -20,6 +20,7 @@
  *
  *     control                                core
  *     hold = 0 (release)                     hold?      acquire, each time a part is given up
+ *     what there is by now is shown
  *     wait until no core is inside a hook
  *       that has not seen it (dispatch.h)
  *     from here on the tail stands still:
@@ -60,6 +61,7 @@ struct vmirror_recorder {
 	uint64_t first; /**< the oldest that stands; the core writes */
 	/** Control and the drain write, the core reads. */
 	uint64_t hold __attribute__((aligned(64)));
+	uint64_t end; /**< control's: where what could be read ended when all was held */
 } __attribute__((aligned(64)));
 
 /** For a ring that nobody has used. @return NULL: out of memory */
@@ -92,15 +94,20 @@ vmirror_recorder_hold(struct vmirror_recorder *rec, uint64_t position)
 	__atomic_store_n(&rec->hold, position, __ATOMIC_RELEASE);
 }
 
-/**
- * All is held, and the core knows: where those begin that are not before a time.
- * Not behind what can be read.
- */
+/** Keep all that stands, as soon as the core knows; and note where what can be read ends. */
+static inline void
+vmirror_recorder_hold_all(struct vmirror_recorder *rec)
+{
+	vmirror_recorder_hold(rec, 0);
+	rec->end = vmirror_ring_readable(rec->ring);
+}
+
+/** All is held, and the core knows: where those begin that are not before a time. */
 uint64_t
 vmirror_recorder_find(const struct vmirror_recorder *rec, uint64_t tsc);
 
 /**
- * All of several are held: since when they have taken so many bytes, together, or a little more.
+ * All of several are held: since when they had taken so many bytes by then, together, or a little more.
  *
  * @return TSC; 0: they have not
  */

@@ -97,7 +97,7 @@ hold_all(struct vmirror_mirror *mirror)
 	struct vmirror_record *record;
 
 	TAILQ_FOREACH (record, &mirror->records, next)
-		vmirror_recorder_hold(record->recorder, 0);
+		vmirror_recorder_hold_all(record->recorder);
 	vmirror_mirror_sync(mirror);
 }
 

@@ -379,9 +379,12 @@ test_marks_are_enough(void **state)
 static void
 check_find(const struct model *m, uint64_t tsc)
 {
-	uint64_t at = vmirror_recorder_find(m->rec, tsc);
-	uint64_t first = entry_at(m, at), i;
+	uint64_t at, first, i;
 
+	vmirror_recorder_hold_all(m->rec);
+	at = vmirror_recorder_find(m->rec, tsc);
+	vmirror_recorder_hold(m->rec, VMIRROR_RECORDER_FREE);
+	first = entry_at(m, at);
 	assert_true(at >= tail(m));
 	for (i = entry_at(m, tail(m)); i < first; i++)
 		assert_true(m->entries[i].tsc < tsc);
@@ -419,13 +422,16 @@ check_since(const struct model *models, unsigned int n, uint64_t bytes)
 	uint64_t tsc, all = 0, taken = 0, after = 0;
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		recs[i] = models[i].rec;
+		vmirror_recorder_hold_all(recs[i]);
+	}
 	tsc = vmirror_recorder_since(recs, n, bytes);
 	for (i = 0; i < n; i++) {
 		all += bytes_since(&models[i], 0);
 		taken += bytes_since(&models[i], tsc);
 		after += bytes_of_parts_after(&models[i], tsc);
+		vmirror_recorder_hold(recs[i], VMIRROR_RECORDER_FREE);
 	}
 	if (tsc == 0) {
 		assert_true(all < bytes);
@@ -439,8 +445,9 @@ check_since(const struct model *models, unsigned int n, uint64_t bytes)
 static void
 test_begins_in_what_is_there(void **state)
 {
+	struct vmirror_recorder *recs[1];
+	uint64_t i, head, bytes, tsc;
 	struct model m;
-	uint64_t i, head;
 
 	begin(&m, 65536);
 	for (i = 0; i < rounds(3000, 100000); i++) {
@@ -449,6 +456,7 @@ test_begins_in_what_is_there(void **state)
 		now++;
 		put(&m, random_bytes(1600));
 		head = m.ring->head;
+		vmirror_recorder_hold_all(m.rec);
 		for (now++; more > 0; more--)
 			put(&m, random_bytes(1600));
 		/* As if it were still inside. */
@@ -456,6 +464,14 @@ test_begins_in_what_is_there(void **state)
 		assert_in_range(vmirror_recorder_find(m.rec, now), 0, head);
 		assert_in_range(vmirror_recorder_find(m.rec, now + 1), 0, head);
 		m.ring->head = m.ring->next;
+		/* Nor is it counted, when it is there by now. */
+		recs[0] = m.rec;
+		bytes = 1 + rest(&seed, 20000);
+		tsc = vmirror_recorder_since(recs, 1, bytes);
+		assert_true(tsc < now);
+		if (tsc != 0)
+			assert_in_range(bytes, 1, bytes_since(&m, tsc) - bytes_since(&m, now));
+		vmirror_recorder_hold(m.rec, VMIRROR_RECORDER_FREE);
 	}
 	end(&m);
 }
