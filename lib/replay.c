@@ -112,21 +112,22 @@ play(struct vmirror_drain *drain, uint64_t until, bool whole, bool stop)
 	return whole || stop;
 }
 
-/* The sink has it all; nothing is held any more. */
+/* The sink has it all: nothing is held any more. */
 static void
 finish(struct vmirror_drain *drain)
 {
 	struct vmirror_merge_ring *r;
 
-	if (drain->spools) {
-		vmirror_drain_enter(drain);
-		vmirror_spool_finish(drain);
-		vmirror_drain_leave(drain);
-	}
 	for (r = vmirror_merge_first(&drain->merge); r != NULL; r = r->next) {
 		if (r->reads)
 			vmirror_recorder_hold(r->recorder, VMIRROR_RECORDER_FREE);
 		r->reads = false;
+	}
+	/* That may take long, and none of it is in the rings any more. */
+	if (drain->spools) {
+		vmirror_drain_enter(drain);
+		vmirror_spool_finish(drain);
+		vmirror_drain_leave(drain);
 	}
 	pthread_mutex_lock(&drain->lock);
 	drain->replays = false;
