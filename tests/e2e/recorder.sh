@@ -12,7 +12,7 @@ set -euo pipefail
 . "$here/file_lib.sh"
 begin tshark capinfos mergecap editcap tcpdump curl mount
 
-# replay SINK KEYS...: a capture into a recorder for each KEYS, until all of it was seen.
+# replay SINK KEYS...: a capture into a recorder for each KEYS, @ being its number, until all of it was seen.
 replay() {
 	local all sink=$1 keys mirrors=() n=0
 	shift
@@ -21,7 +21,7 @@ replay() {
 	all=$(pcap count "$T/in.pcap")
 	for keys; do
 		n=$((n + 1))
-		mirrors+=(--mirror "name=rec$n,port=net_pcap0,dir=rx,mode=recorder,$keys,sink=${sink//N/$n}")
+		mirrors+=(--mirror "name=rec$n,port=net_pcap0,dir=rx,mode=recorder,$keys,sink=${sink//@/$n}")
 	done
 	start_vmirror -l "$core" --vdev "net_pcap0,rx_pcap=$T/in.pcap" -- --stats 0.1 "${mirrors[@]}"
 	wait_for 30 grep -q "^mirror rec$n: seen=$all " "$T/out" || fail "not all $all were seen"
@@ -49,7 +49,7 @@ has_last() {
 }
 
 exact() {
-	replay '[file,path=sN.pcapng]' "ring_bytes=64k" "ring_bytes=1M" "ring_bytes=64k,snaplen=80"
+	replay '[file,path=s@.pcapng]' "ring_bytes=64k" "ring_bytes=1M" "ring_bytes=64k,snaplen=80"
 	kill -USR1 "$vm"
 	wait_for 20 snapshots rec3 1 || fail "there was no snapshot"
 	snapshot rec3 2
@@ -70,7 +70,7 @@ exact() {
 
 # Of an interface's reader nobody knows when it is there: it is there before.
 interface_sink() {
-	replay '[net_tap,iface=monN]' "ring_bytes=64k"
+	replay '[net_tap,iface=mon@]' "ring_bytes=64k"
 	watch mon1 "$T/mon.pcap"
 	snapshot rec1 1
 	sleep 0.5
@@ -167,7 +167,7 @@ triggered() {
 
 full() {
 	disk 1m
-	replay "[file,path=$T/disk/sN.pcapng]" "ring_bytes=4M,filter=\"len >= 0\""
+	replay "[file,path=$T/disk/s@.pcapng]" "ring_bytes=4M,filter=\"len >= 0\""
 	head -c 900000 /dev/zero >"$T/disk/other"
 	snapshot rec1 1
 	expect "the disk is full: said" said "mirror 'rec1': snapshot 1: [0-9]* of .* are not in .*: its disk is full"
@@ -184,7 +184,7 @@ full() {
 
 # What is being written when vmirror ends is written to its end.
 ended() {
-	replay '[file,path=sN.pcapng]' "ring_bytes=4M"
+	replay '[file,path=s@.pcapng]' "ring_bytes=4M"
 	kill -USR1 "$vm"
 	stop_vmirror INT
 	has_last s1_00001_*.pcapng rec1

@@ -194,7 +194,8 @@ static void
 check_kept(const struct model *m)
 {
 	uint64_t step = m->largest > part(m) ? m->largest : part(m);
-	uint64_t least = m->ring->size - 2 * step;
+	/* What is being written, what lies free behind that, what is given up as a whole. */
+	uint64_t least = m->ring->size - 2 * step - part(m);
 
 	/* An entry longer than half a part may end one early, and the next takes the rest. */
 	if (m->largest > part(m) / 2)
