@@ -32,6 +32,7 @@ begin_with(unsigned int n_rings, unsigned int n_mbufs)
 		.sink_port = sink,
 		.snaplen = UINT32_MAX,
 		.budget = UINT64_MAX,
+		.budget_bytes = UINT64_MAX,
 		.pool = rte_pktmbuf_pool_create("drain", n_mbufs, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 						SOCKET_ID_ANY),
 	};
