@@ -60,7 +60,7 @@ static int
 make_given(struct vmirror_mirror *mirror, const char *text, struct vmirror_error *err)
 {
 	char whole[VMIRROR_SPEC_TEXT_SIZE];
-	struct vmirror_spec spec;
+	struct vmirror_spec spec, bare;
 	int ret;
 
 	if (snprintf(whole, sizeof(whole), "port=all,sink=%s", text) >= (int)sizeof(whole))
@@ -68,7 +68,14 @@ make_given(struct vmirror_mirror *mirror, const char *text, struct vmirror_error
 	ret = vmirror_spec_parse(&spec, whole, err);
 	if (ret != 0)
 		return ret;
-	ret = make_from(mirror, &spec.sink, 0, err);
+	bare = (struct vmirror_spec){
+		.all_ports = true, .dir = VMIRROR_SPEC_RXTX, .sink = spec.sink};
+	if (vmirror_spec_equal(&spec, &bare))
+		ret = make_from(mirror, &spec.sink, 0, err);
+	else
+		ret = vmirror_error_set(err, -EINVAL,
+					"sink: something stands behind it; right would be, say, "
+					"[file,path=snapshot.pcapng] alone");
 	vmirror_spec_fini(&spec);
 	return ret;
 }
