@@ -294,10 +294,13 @@ vmirror_snapshot_stop(struct vmirror_mirror *mirror)
 
 /* --- a trigger */
 
+/* So many are longer than any TSC is; twice as many can still be said. */
 static uint64_t
 tsc_of_ms(uint64_t ms)
 {
-	return ms * (rte_get_tsc_hz() / 1000);
+	uint64_t per_ms = rte_get_tsc_hz() / 1000;
+
+	return RTE_MIN(ms, INT64_MAX / per_ms) * per_ms;
 }
 
 uint64_t
