@@ -339,14 +339,41 @@ test_ring(void **state)
 	snapshots_remove("m");
 }
 
+/* One whose reader did nothing, and does now: the next has as much patience with it as the first. */
+static void
+test_patience(void **state)
+{
+	struct vmirror_stats stats;
+	unsigned int n = 0;
+
+	snapshots_record("name=m,dir=tx,port=%u,ring_bytes=8M,sink=[net_ring]", one);
+	pass(one, 6000);
+	snapshots_begin("m", NULL);
+	host_wait(host_stats_now("m").snapshots_running == 0);
+	n = read_ring();
+	stats = snapshots_wait("m");
+	assert_int_equal(stats.snapshots_failed, 1);
+	assert_int_equal(stats.snapshot_delivered, n);
+	assert_true(stats.snapshot_lost > 0);
+	snapshots_begin("m", NULL);
+	for (n = 0; host_stats_now("m").snapshots_running != 0;) {
+		n += read_ring();
+		rte_delay_us_sleep(1000);
+	}
+	n += read_ring();
+	assert_int_equal(n, 6000);
+	assert_int_equal(snapshots_wait("m").snapshots_failed, 1);
+	snapshots_remove("m");
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, host_test_begin, host_test_end)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_last),   test(test_filter), test(test_span),
-		test(test_queues), test(test_pcap),   test(test_ring),
+		test(test_last), test(test_filter), test(test_span),     test(test_queues),
+		test(test_pcap), test(test_ring),   test(test_patience),
 	};
 	int failed;
 
