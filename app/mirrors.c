@@ -131,11 +131,10 @@ snapshot(const char *name)
 	struct vmirror_error err;
 	int ret = vmirror_mirror_snapshot(name, NULL, &err);
 
-	/* -EINVAL is what a mirror says that is no recorder. */
-	recorders += ret != -EINVAL;
+	recorders += ret != -ENOTSUP;
 	if (ret == 0)
 		say("SIGUSR1: a snapshot of mirror '%s' is being written", name);
-	else if (ret != -EINVAL)
+	else if (ret != -ENOTSUP)
 		say("%s", err.text);
 }
 

@@ -189,6 +189,10 @@ check_series(const struct vmirror_spec_sink *spec, struct vmirror_error *err)
 						 "%s: mode=recorder makes a file for each "
 						 "snapshot, named after path=; leave it out",
 						 refused[i]);
+	if (arg(spec, "on_full") != NULL && strcmp(arg(spec, "on_full"), "delete-oldest") == 0)
+		return vmirror_error_set(err, -EINVAL,
+					 "on_full=delete-oldest: mode=recorder removes no file; "
+					 "right would be stop or drop");
 	if (path != NULL && strcmp(path, "-") == 0)
 		return vmirror_error_set(err, -EINVAL,
 					 "path=-: mode=recorder makes a file for each snapshot; "
@@ -234,10 +238,12 @@ file_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	   struct vmirror_error *err)
 {
 	struct vmirror_writer_opts opts;
-	int ret = read_opts(spec, &opts, err);
+	int ret = plan->number != 0 ? check_series(spec, err) : 0;
 
-	if (ret == 0 && plan->number != 0)
-		ret = check_series(spec, err);
+	if (ret == 0)
+		ret = read_opts(spec, &opts, err);
+	if (ret != 0)
+		return vmirror_error_prefix(err, ret, "sink file: ");
 	opts.number = plan->number;
 	if (ret == 0)
 		ret = vmirror_writer_check(&opts, err);

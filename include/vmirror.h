@@ -184,7 +184,7 @@ struct vmirror_snapshot_opts {
  * Its end is told by notify, and in the statistics. Packets stay recorded: another may show them again.
  *
  * @param opts  may be NULL: all that is recorded, to the mirror's own sink
- * @return      0; -ENOENT; -EINVAL when the mirror is no recorder or the options are none; -EBUSY
+ * @return      0; -ENOENT; -ENOTSUP when the mirror is no recorder; -EINVAL (the options); -EBUSY
  *              while another snapshot of the mirror is written, or it is over; -EIO when its sink is
  *              lost or has failed; -EPERM when no engine runs; or what making the file said; err set
  */

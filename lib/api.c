@@ -241,7 +241,7 @@ vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *op
 	if (mirror == NULL)
 		ret = -ENOENT;
 	else if (!vmirror_mirror_records(mirror))
-		ret = vmirror_error_set(err, -EINVAL,
+		ret = vmirror_error_set(err, -ENOTSUP,
 					"mirror '%s' keeps nothing to make a snapshot of; right "
 					"would be one with mode=recorder",
 					name);
@@ -249,7 +249,7 @@ vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *op
 		vmirror_mirror_ask_ports(mirror);
 	if (ret == 0)
 		ret = vmirror_snapshot_begin(mirror, &want, err);
-	if (ret != 0 && ret != -ENOENT && mirror != NULL && vmirror_mirror_records(mirror))
+	if (ret != 0 && mirror != NULL && vmirror_mirror_records(mirror))
 		vmirror_error_prefix(err, ret, "snapshot of mirror '%s': ", name);
 	leave();
 	return ret;

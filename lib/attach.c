@@ -198,7 +198,7 @@ vmirror_mirror_source_on(const struct vmirror_mirror *mirror, unsigned int ifind
 }
 
 void
-vmirror_mirror_sync(struct vmirror_mirror *mirror)
+vmirror_mirror_sync_cores(struct vmirror_mirror *mirror)
 {
 	const struct vmirror_record *record;
 
@@ -207,6 +207,12 @@ vmirror_mirror_sync(struct vmirror_mirror *mirror)
 		if (record->hooked)
 			vmirror_dispatch_sync(record->dispatcher);
 	pthread_mutex_unlock(&vmirror_shared.hooks);
+}
+
+void
+vmirror_mirror_sync(struct vmirror_mirror *mirror)
+{
+	vmirror_mirror_sync_cores(mirror);
 	vmirror_drain_sync(&mirror->drain);
 }
 

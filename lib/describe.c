@@ -48,6 +48,22 @@ append_limits(struct vmirror_text *t, const struct vmirror_spec *spec)
 		vmirror_text_append(t, ", for %" PRIu64 " ms", spec->duration_ms);
 }
 
+static void
+append_trigger(struct vmirror_text *t, const struct vmirror_spec *spec)
+{
+	if (spec->trigger == NULL)
+		return;
+	vmirror_text_append(
+		t, ", snapshots for packets that match \"%s\", %" PRIu32 " at the most, from ",
+		spec->trigger, spec->snapshots != 0 ? spec->snapshots : VMIRROR_SNAPSHOTS);
+	if (spec->before_ms != 0)
+		vmirror_text_append(t, "%" PRIu64 " ms before", spec->before_ms);
+	else
+		vmirror_text_append(t, "what there is");
+	vmirror_text_append(t, " to %" PRIu64 " ms after",
+			    spec->after_ms != 0 ? spec->after_ms : VMIRROR_SNAPSHOT_AFTER_MS);
+}
+
 /* How much a ring holds, in the words of who chooses its size. */
 static void
 append_rings(struct vmirror_text *t, struct vmirror_mirror *mirror)
@@ -62,9 +78,7 @@ append_rings(struct vmirror_text *t, struct vmirror_mirror *mirror)
 	vmirror_text_append(t, " (each %s %.3g ms of 10 Gbit/s in packets of 1500 bytes)",
 			    vmirror_mirror_records(mirror) ? "keeps the last" : "holds",
 			    (double)bytes / 1250000);
-	if (mirror->spec.trigger != NULL)
-		vmirror_text_append(t, ", a snapshot for each packet that matches \"%s\"",
-				    mirror->spec.trigger);
+	append_trigger(t, &mirror->spec);
 	if (mirror->spec.reference != 0)
 		vmirror_text_append(
 			t, ", packets of %" PRIu32 " bytes and more that are sent held, not copied",

@@ -35,6 +35,9 @@
 #define LAST_PATIENCE_NS    UINT64_C(3000000000)
 #define HURRIED_PATIENCE_NS UINT64_C(1000000000)
 
+/* Batches after which it looks whether a recorder is to stop. */
+#define RECORDER_STEPS 64
+
 /* How often the drain looks which cores it is to keep off. */
 #define PLACE_NS UINT64_C(100000000)
 
@@ -125,7 +128,7 @@ handle(struct vmirror_drain *drain, struct vmirror_merge_ring *r, struct vmirror
 	/* Acquire: an open gate comes after what is behind it. */
 	enum vmirror_path_gate gate = __atomic_load_n(&path->gate, __ATOMIC_ACQUIRE);
 
-	if (drain->almanac != NULL && !vmirror_replay_shows(drain, r, entry)) {
+	if (vmirror_drain_records(drain) && !vmirror_replay_shows(drain, r, entry)) {
 		vmirror_merge_skip(r, entry);
 		return true;
 	}
@@ -235,15 +238,17 @@ vmirror_drain_pass(struct vmirror_drain *drain, uint64_t horizon, bool last)
 	const struct vmirror_entry *entry;
 	struct vmirror_merge_ring *r;
 	bool goes, more = true;
+	unsigned int steps;
 
-	while (more) {
+	for (steps = 0; more && !(vmirror_drain_records(drain) && steps == RECORDER_STEPS);
+	     steps++) {
 		vmirror_drain_enter(drain);
 		goes = step(drain, horizon, last, &batch, &more);
 		vmirror_merge_release(&drain->merge);
 		vmirror_drain_leave(drain);
 		if (goes || last)
 			continue;
-		if (drain->spools)
+		if (drain->spools || vmirror_drain_records(drain))
 			return;
 		entry = next(drain, horizon, &r);
 		if (entry != NULL && rte_rdtsc() - entry->tsc < drain->keep_tsc)
@@ -440,9 +445,9 @@ vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err)
 	int ret;
 
 	drain->stop = false;
-	ret = vmirror_thread_start(&drain->thread, "vmirror-drain",
-				   drain->almanac != NULL ? vmirror_replay_thread : drain_thread,
-				   drain);
+	ret = vmirror_thread_start(
+		&drain->thread, "vmirror-drain",
+		vmirror_drain_records(drain) ? vmirror_replay_thread : drain_thread, drain);
 	if (ret != 0)
 		return vmirror_error_set(err, ret, "drain thread: %s", strerror(-ret));
 	drain->running = true;
@@ -477,7 +482,7 @@ vmirror_drain_flush(struct vmirror_drain *drain)
 	uint64_t asked;
 
 	/* A recorder's rings are not emptied. */
-	if (!drain->running || drain->almanac != NULL)
+	if (!drain->running || vmirror_drain_records(drain))
 		return;
 	pthread_mutex_lock(&drain->lock);
 	asked = ++drain->asked;

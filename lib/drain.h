@@ -88,7 +88,9 @@ struct vmirror_drain {
 	uint64_t moved_ns;     /**< and when that last changed */
 	uint64_t noted_ns;     /**< when the time was noted */
 	uint64_t last_time_ns; /**< of the packet before */
-	struct vmirror_almanac *almanac; /**< NULL: mode=ring */
+	bool moves;            /**< it went on, or has nothing to do */
+	bool impatient;        /**< one packet was waited for in vain */
+	struct vmirror_almanac *almanac; /**< mode=recorder */
 
 	/* CLOCK_REALTIME of packets that the sink took, 0: none. The drain writes, control reads. */
 	uint64_t first_ns; /**< of the oldest */
@@ -142,10 +144,18 @@ vmirror_drain_time(struct vmirror_drain *drain, const struct vmirror_entry *entr
 
 /**
  * Show the sink all that is not after the horizon. While it is stuck, what is young enough stays in the
- * rings, unless it is the last time; with one that takes packets itself, all that there is room for.
+ * rings, unless it is the last time; with one that takes packets itself, all that there is room for. A
+ * recorder's is shown some, for some milliseconds, and nothing while it is stuck.
  */
 void
 vmirror_drain_pass(struct vmirror_drain *drain, uint64_t horizon, bool last);
+
+/** Whether it is a recorder's. */
+static inline bool
+vmirror_drain_records(const struct vmirror_drain *drain)
+{
+	return drain->almanac != NULL;
+}
 
 /** Between these the drain may use the sink: vmirror_drain_sync() waits. */
 void

@@ -370,6 +370,7 @@ vmirror_mirror_stop(struct vmirror_mirror *mirror, enum vmirror_state state, con
 	vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	/* That may take as long as the sink does, and meanwhile it may be removed. */
+	vmirror_snapshot_complete(mirror);
 	vmirror_drain_stop(&mirror->drain);
 	vmirror_snapshot_stop(mirror);
 	pthread_mutex_lock(&vmirror_shared.hooks);
@@ -513,11 +514,16 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 			snprintf(reason, sizeof(reason), "reached its count of %" PRIu64,
 				 mirror->spec.count);
 		stop_and_tell(mirror, reason);
+	} else if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns &&
+		   mirror->snapshot.runs) {
+		/* Others wait for this thread: it is waited for by looking in again. */
+		vmirror_snapshot_cut(mirror);
 	} else if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns) {
 		snprintf(reason, sizeof(reason), "reached its duration of %" PRIu64 " ms",
 			 mirror->spec.duration_ms);
 		stop_and_tell(mirror, reason);
-	} else if (mirror->state != VMIRROR_FAILED) {
+	} else if (mirror->state != VMIRROR_FAILED || vmirror_mirror_records(mirror)) {
+		/* A recorder whose sink has failed records. */
 		vmirror_limit_grant(&mirror->limit, now);
 		check_guard(mirror, now);
 		check_clock(mirror, now);
@@ -527,7 +533,7 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 		vmirror_mirror_tell_copied_port(mirror);
 		if (mirror->lost)
 			vmirror_mirror_tell_reason(mirror);
-		else if (mirror->sink != NULL)
+		else if (mirror->sink != NULL && mirror->state != VMIRROR_FAILED)
 			vmirror_mirror_check_sink(mirror);
 	}
 }

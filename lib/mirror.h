@@ -244,6 +244,10 @@ vmirror_record_read(const struct vmirror_record *record, struct vmirror_tally *o
 void
 vmirror_mirror_sync(struct vmirror_mirror *mirror);
 
+/** The same of cores alone. attach.c */
+void
+vmirror_mirror_sync_cores(struct vmirror_mirror *mirror);
+
 /** Read the sources' own counters, of those that may be asked. Not the control thread. attach.c */
 void
 vmirror_mirror_read_ports(struct vmirror_mirror *mirror);

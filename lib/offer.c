@@ -11,6 +11,7 @@
 #include <rte_mbuf.h>
 
 #include "lib/entry.h"
+#include "lib/replay.h"
 
 /* So long apart a refused packet is offered again. */
 #define TRY_NS UINT64_C(100000)
@@ -26,7 +27,8 @@ offer(struct vmirror_drain *drain, struct rte_mbuf **pkts, uint16_t n)
 	uint16_t sent = rte_eth_tx_burst(path->sink_port, 0, pkts, n);
 	unsigned int tries;
 
-	for (tries = 0; sent == 0 && tries < drain->patience; tries++) {
+	for (tries = 0; sent == 0 && (tries < drain->patience || vmirror_replay_waits(drain));
+	     tries++) {
 		enum vmirror_path_gate gate = __atomic_load_n(&path->gate, __ATOMIC_RELAXED);
 
 		if (gate == VMIRROR_GATE_SINK_LOST || gate == VMIRROR_GATE_SINK_FAILED)
@@ -50,8 +52,10 @@ vmirror_batch_offer(struct vmirror_drain *drain, struct vmirror_batch *batch)
 	while (at < batch->n && refusals < 2) {
 		uint16_t sent = offer(drain, batch->own + at, batch->n - at);
 
-		if (sent > 0 && refusals > 0)
+		if (sent > 0 && refusals > 0) {
 			drain->patience /= 2; /* it was that one */
+			drain->impatient = true;
+		}
 		refusals = sent == 0 ? refusals + 1 : 0;
 		for (i = at, at += sent; i < at; i++) {
 			accepted[i] = true;
@@ -109,9 +113,9 @@ vmirror_batch_take(struct vmirror_drain *drain, struct vmirror_merge_ring *r,
 bool
 vmirror_batch_wait(struct vmirror_drain *drain)
 {
-	if (drain->patience == 0)
+	if (drain->patience == 0 && !vmirror_replay_waits(drain))
 		return false;
-	drain->patience--;
+	drain->patience -= drain->patience > 0;
 	vmirror_drain_nap(TRY_NS);
 	return true;
 }

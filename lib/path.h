@@ -41,6 +41,8 @@ struct vmirror_path {
 	uint16_t sink_port;
 	struct vmirror_sink_limits limits;
 
+	uint64_t shown_until; /**< TSC of a trigger's last snapshot; control writes, cores read */
+
 	enum vmirror_path_gate gate; /**< control and whoever feeds write, cores read */
 
 	/* mode=inline, cores only: a control thread that is preempted must not hold what they wait for. */

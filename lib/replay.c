@@ -15,7 +15,7 @@
 /* How often the time is noted. */
 #define NOTE_NS UINT64_C(1000000000)
 
-/* Packets of a snapshot that are still to come are looked for so often. */
+/* Packets of a snapshot that are still to come are looked for so often, and a stuck sink is tried. */
 #define LOOK_NS UINT64_C(5000000)
 
 /* A sink that takes nothing for so long is given up; and so long after the mirror's end. */
@@ -34,7 +34,7 @@ vmirror_drain_time(struct vmirror_drain *drain, const struct vmirror_entry *entr
 {
 	uint64_t ns;
 
-	if (drain->almanac == NULL)
+	if (!vmirror_drain_records(drain))
 		return vmirror_clock_convert(&drain->clock, entry->tsc);
 	ns = convert(drain, entry->tsc);
 	/* Where what was noted meets what the clock remembers, they may differ by a trifle. */
@@ -45,10 +45,11 @@ vmirror_drain_time(struct vmirror_drain *drain, const struct vmirror_entry *entr
 }
 
 bool
-vmirror_replay_shows(const struct vmirror_drain *drain, struct vmirror_merge_ring *r,
+vmirror_replay_shows(struct vmirror_drain *drain, struct vmirror_merge_ring *r,
 		     const struct vmirror_entry *entry)
 {
 	const struct vmirror_tally one = {.captured = 1, .bytes = entry->wire_len};
+	const struct vmirror_tally rejected = {.rejected = 1};
 
 	if (entry->tsc < drain->replay.from_tsc)
 		return false;
@@ -56,7 +57,26 @@ vmirror_replay_shows(const struct vmirror_drain *drain, struct vmirror_merge_rin
 	if (r->at >= r->shown)
 		vmirror_tally_add(&r->drained, &one);
 	r->shown = r->at + 1;
-	return true;
+	if (!drain->gave_up)
+		return true;
+	vmirror_tally_add(&r->drained, &rejected);
+	return false;
+}
+
+bool
+vmirror_replay_waits(struct vmirror_drain *drain)
+{
+	bool stop;
+
+	if (!vmirror_drain_records(drain) || drain->impatient)
+		return false;
+	pthread_mutex_lock(&drain->lock);
+	stop = drain->stop;
+	pthread_mutex_unlock(&drain->lock);
+	if (!stop && vmirror_now_ns() - drain->moved_ns < PATIENCE_NS)
+		return true;
+	drain->impatient = true;
+	return false;
 }
 
 static void
@@ -72,58 +92,77 @@ note_time(struct vmirror_drain *drain)
 	vmirror_almanac_note(drain->almanac, tsc, vmirror_clock_convert(&drain->clock, tsc));
 }
 
-/* A sink that stops taking must not stop the recorder for ever. */
+/*
+ * A sink that stops taking must not stop the recorder for ever, nor one that takes a little now and
+ * then the mirror's end.
+ */
 static void
-watch_progress(struct vmirror_drain *drain)
+watch_progress(struct vmirror_drain *drain, bool stop)
 {
 	const struct vmirror_merge_ring *r;
 	uint64_t now = vmirror_now_ns(), at = 0;
 
 	for (r = vmirror_merge_first(&drain->merge); r != NULL; r = r->next)
-		at += r->reads ? r->at : 0;
-	if (at != drain->replayed)
+		at += r->at;
+	drain->moves = at != drain->replayed;
+	if (drain->moves)
 		drain->moved_ns = now;
 	drain->replayed = at;
-	if (now - drain->moved_ns >= PATIENCE_NS)
+	if (!stop)
+		drain->until_ns = now + PATIENCE_NS;
+	if (now - drain->moved_ns >= PATIENCE_NS || now >= drain->until_ns)
 		drain->gave_up = true;
 }
 
-/* What there is by now. @return whether that was all of it */
+/* Nothing of a ring is read any more. */
+static void
+let_go(struct vmirror_merge_ring *r)
+{
+	r->reads = false;
+	r->end = r->at;
+	vmirror_recorder_hold(r->recorder, VMIRROR_RECORDER_FREE);
+}
+
+/* Of rings whose part is shown. @return whether all are */
+static bool
+let_go_of_those_shown(struct vmirror_drain *drain, uint64_t until)
+{
+	struct vmirror_merge_ring *r;
+	bool all = true;
+
+	for (r = vmirror_merge_first(&drain->merge); r != NULL; r = r->next) {
+		const struct vmirror_entry *entry = r->reads ? vmirror_merge_peek(r) : NULL;
+
+		if (entry != NULL && entry->tsc <= until)
+			all = false;
+		else if (r->reads)
+			let_go(r);
+	}
+	return all;
+}
+
+/* Some of what there is by now. @return whether that was all of it */
 static bool
 play(struct vmirror_drain *drain, uint64_t until, bool whole, bool stop)
 {
-	uint64_t horizon = RTE_MIN(until, rte_rdtsc() - drain->hold_tsc), next;
+	uint64_t horizon = RTE_MIN(until, rte_rdtsc() - drain->hold_tsc);
 
-	if (whole || stop)
-		horizon = until;
+	whole = whole || stop;
 	vmirror_merge_look(&drain->merge);
-	drain->until_ns = vmirror_now_ns() + PATIENCE_NS;
-	vmirror_drain_pass(drain, horizon, stop);
+	vmirror_drain_pass(drain, whole ? until : horizon, false);
 	if (drain->spools) {
 		vmirror_drain_enter(drain);
 		vmirror_spool_poll(drain);
 		vmirror_drain_leave(drain);
 	}
-	if (vmirror_merge_oldest(&drain->merge, horizon, &next) != NULL) {
-		watch_progress(drain);
-		return false;
-	}
-	drain->moved_ns = vmirror_now_ns();
-	return whole || stop;
+	watch_progress(drain, stop);
+	return whole && let_go_of_those_shown(drain, until);
 }
 
-/* The sink has it all: nothing is held any more. */
+/* The sink has it all, and nothing is held any more: what comes now may take long. */
 static void
 finish(struct vmirror_drain *drain)
 {
-	struct vmirror_merge_ring *r;
-
-	for (r = vmirror_merge_first(&drain->merge); r != NULL; r = r->next) {
-		if (r->reads)
-			vmirror_recorder_hold(r->recorder, VMIRROR_RECORDER_FREE);
-		r->reads = false;
-	}
-	/* That may take long, and none of it is in the rings any more. */
 	if (drain->spools) {
 		vmirror_drain_enter(drain);
 		vmirror_spool_finish(drain);
@@ -135,12 +174,12 @@ finish(struct vmirror_drain *drain)
 	pthread_mutex_unlock(&drain->lock);
 }
 
-/* Sleep, unless there is something to be shown. */
+/* Sleep, unless there is something to be shown, and the sink takes it. */
 static void
-doze(struct vmirror_drain *drain, uint64_t ns, bool waits)
+doze(struct vmirror_drain *drain, uint64_t ns)
 {
 	pthread_mutex_lock(&drain->lock);
-	if (!drain->stop && (!drain->replays || (waits && !drain->replay.whole)))
+	if (!drain->replays ? !drain->stop : !drain->moves)
 		vmirror_cond_wait_for(&drain->wake, &drain->lock, ns);
 	pthread_mutex_unlock(&drain->lock);
 }
@@ -168,7 +207,7 @@ vmirror_replay_thread(void *arg)
 			return VMIRROR_THREAD_RETURN;
 		note_time(drain);
 		vmirror_drain_place(drain);
-		doze(drain, runs ? LOOK_NS : NOTE_NS, runs);
+		doze(drain, runs ? LOOK_NS : NOTE_NS);
 	}
 }
 
@@ -189,11 +228,14 @@ vmirror_replay_begin(struct vmirror_drain *drain, const struct vmirror_replay *r
 	drain->replay = *replay;
 	drain->spools = replay->sink != NULL;
 	drain->gave_up = false;
+	drain->impatient = false;
+	drain->moves = true;
 	drain->busy_since_ns = 0;
 	drain->last_tsc = 0;
 	drain->last_time_ns = 0;
 	drain->replayed = 0;
 	drain->moved_ns = vmirror_now_ns();
+	drain->until_ns = drain->moved_ns + PATIENCE_NS;
 	drain->replays = true;
 	pthread_cond_signal(&drain->wake);
 	pthread_mutex_unlock(&drain->lock);

@@ -17,10 +17,20 @@
 vmirror_thread_ret_t
 vmirror_replay_thread(void *drain);
 
-/** Whether the next entry belongs to the snapshot; one that does is counted, once. The drain's thread. */
+/**
+ * Whether the sink is to be shown the next entry, because it belongs to the snapshot and the sink has not
+ * been given up. One that belongs to it is counted, once. The drain's thread.
+ */
 bool
-vmirror_replay_shows(const struct vmirror_drain *drain, struct vmirror_merge_ring *r,
+vmirror_replay_shows(struct vmirror_drain *drain, struct vmirror_merge_ring *r,
 		     const struct vmirror_entry *entry);
+
+/**
+ * Whether a packet that a vdev refuses is offered again, as it is not the packet that is at fault, and
+ * all others wait safely. The drain's thread.
+ */
+bool
+vmirror_replay_waits(struct vmirror_drain *drain);
 
 /**
  * Show what is recorded. Nothing is being shown; rings that are to be part of it are held, and their

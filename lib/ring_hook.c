@@ -255,15 +255,17 @@ wants_bytes(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt)
 
 /*
  * Any packet that passes may be the trigger, also one that is not recorded. Control takes it back now
- * and then; what matches until then belongs to the same snapshot.
+ * and then; of those that come until then the first counts, but for such as a snapshot shows already.
  */
 static __attribute__((noinline)) void
 look_for_trigger(struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
 		 uint64_t tsc)
 {
+	uint64_t noted = __atomic_load_n(&h->triggered_tsc, __ATOMIC_RELAXED);
+	uint64_t shown = __atomic_load_n(&h->path->shown_until, __ATOMIC_RELAXED);
 	uint16_t i;
 
-	if (__atomic_load_n(&h->triggered_tsc, __ATOMIC_RELAXED) != 0)
+	if (noted > shown || tsc <= shown)
 		return;
 	for (i = 0; i < n; i++)
 		if (vmirror_packet_passes(h->trigger, pkts[i], h->is_tx))

@@ -19,9 +19,10 @@
 #include "lib/mirror.h"
 #include "lib/replay.h"
 #include "lib/shared.h"
+#include "lib/thread.h"
 
-#define DEFAULT_AFTER_MS  1000
-#define DEFAULT_SNAPSHOTS 10
+/* When a trigger's snapshot could not be begun, another is tried so much later. */
+#define AGAIN_NS UINT64_C(1000000000)
 
 /* For so long who detaches waits for a snapshot: as long as a file that takes little is waited for. */
 #define COMPLETE_NS UINT64_C(9000000000)
@@ -105,7 +106,7 @@ hold_all(struct vmirror_mirror *mirror)
 
 	TAILQ_FOREACH (record, &mirror->records, next)
 		vmirror_recorder_hold_all(record->recorder);
-	vmirror_mirror_sync(mirror);
+	vmirror_mirror_sync_cores(mirror);
 }
 
 /* So many bytes back. @return TSC; 0: all there is */
@@ -195,23 +196,23 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 
 /* --- its end */
 
-/* @return whether the sink says that it lost nothing; else a sentence in reason */
+/* @return whether the sink is well, as far as it knows; else a sentence in reason */
 static bool
-look_at_sink(const struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE])
+look_at_sink(struct vmirror_mirror *mirror, char reason[VMIRROR_SINK_REASON_SIZE])
 {
 	static const struct vmirror_sink_progress none;
 	struct vmirror_sink *sink = mirror->snapshot.sink;
 
-	snprintf(reason, VMIRROR_SINK_REASON_SIZE, "%s", sink == NULL ? mirror->reason : "");
-	if (sink == NULL || sink->ops->health == NULL)
-		return true;
-	switch (sink->ops->health(sink, &none, reason)) {
-	case VMIRROR_SINK_LOST:
-	case VMIRROR_SINK_FAILED:
-		return false;
-	default:
-		return true;
-	}
+	reason[0] = '\0';
+	if (sink != NULL)
+		return sink->ops->health == NULL ||
+		       sink->ops->health(sink, &none, reason) == VMIRROR_SINK_WELL;
+	/* One that hides its losses tells of them when it is asked. */
+	if (mirror->sink != NULL && mirror->state != VMIRROR_FAILED && !mirror->lost &&
+	    !vmirror_shared.eal_gone && !__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
+		vmirror_mirror_check_sink(mirror);
+	snprintf(reason, VMIRROR_SINK_REASON_SIZE, "%s", mirror->reason);
+	return mirror->state != VMIRROR_FAILED && !mirror->lost;
 }
 
 static void
@@ -256,6 +257,7 @@ end(struct vmirror_mirror *mirror)
 {
 	struct vmirror_snapshot *s = &mirror->snapshot;
 	char reason[VMIRROR_SINK_REASON_SIZE];
+	struct vmirror_sink *sink = s->sink;
 	struct vmirror_counters sum;
 	bool well = look_at_sink(mirror, reason);
 
@@ -266,20 +268,26 @@ end(struct vmirror_mirror *mirror)
 	if (!well || lost_of(&sum) > s->lost)
 		s->failed++;
 	tell(mirror, &sum, well, reason);
-	if (s->sink != NULL)
-		vmirror_sink_destroy(s->sink, VMIRROR_SINK_DONE, true);
+	/* A fork must not find one that is going. */
 	s->sink = NULL;
+	vmirror_sink_destroy(sink, VMIRROR_SINK_DONE, true);
+}
+
+void
+vmirror_snapshot_cut(struct vmirror_mirror *mirror)
+{
+	if (!mirror->snapshot.runs || mirror->snapshot.whole)
+		return;
+	mirror->snapshot.whole = true;
+	vmirror_replay_is_whole(&mirror->drain);
 }
 
 void
 vmirror_snapshot_complete(struct vmirror_mirror *mirror)
 {
-	struct vmirror_snapshot *s = &mirror->snapshot;
-
-	if (!s->runs)
+	if (!mirror->snapshot.runs)
 		return;
-	s->whole = true;
-	vmirror_replay_is_whole(&mirror->drain);
+	vmirror_snapshot_cut(mirror);
 	vmirror_replay_wait(&mirror->drain, COMPLETE_NS);
 	if (!vmirror_replay_runs(&mirror->drain))
 		end(mirror);
@@ -311,9 +319,22 @@ vmirror_snapshot_ago(uint64_t ms)
 	return tsc < now ? now - tsc : 0;
 }
 
+/* Whether a trigger's packet waits. */
+static bool
+is_triggered(const struct vmirror_mirror *mirror)
+{
+	const struct vmirror_record *record;
+
+	TAILQ_FOREACH (record, &mirror->records, next)
+		if (__atomic_load_n(&record->ring_hook.triggered_tsc, __ATOMIC_RELAXED) >
+		    mirror->path.shown_until)
+			return true;
+	return false;
+}
+
 /*
- * The first packet that matched since the last look; 0: none did. One that a snapshot shows already is
- * no reason for another.
+ * The first packet that matched, of those that no trigger's snapshot shows; 0: none did. What matches
+ * from now on is another's.
  */
 static uint64_t
 take_trigger(struct vmirror_mirror *mirror)
@@ -325,14 +346,10 @@ take_trigger(struct vmirror_mirror *mirror)
 		uint64_t *at = &record->ring_hook.triggered_tsc;
 		uint64_t tsc = __atomic_load_n(at, __ATOMIC_RELAXED);
 
-		if (tsc == 0)
-			continue;
-		if (tsc <= mirror->snapshot.until_tsc) {
-			__atomic_store_n(at, 0, __ATOMIC_RELAXED);
-		} else if (!mirror->snapshot.runs) {
-			__atomic_store_n(at, 0, __ATOMIC_RELAXED);
+		if (tsc > mirror->path.shown_until)
 			first = first == 0 ? tsc : RTE_MIN(first, tsc);
-		}
+		if (tsc != 0)
+			__atomic_store_n(at, 0, __ATOMIC_RELAXED);
 	}
 	return first;
 }
@@ -350,30 +367,48 @@ tell_trigger_off(struct vmirror_mirror *mirror)
 }
 
 static void
+tell_no_snapshot(struct vmirror_mirror *mirror, const struct vmirror_error *err)
+{
+	uint64_t now = vmirror_now_ns();
+
+	mirror->snapshot.failed++;
+	mirror->snapshot.again_ns = now + AGAIN_NS;
+	if (now < mirror->snapshot.next_notice_ns)
+		return;
+	mirror->snapshot.next_notice_ns = now + VMIRROR_NOTICE_INTERVAL_NS;
+	vmirror_shared_notify(VMIRROR_ERROR, "mirror '%s': no snapshot for its trigger: %s",
+			      mirror->spec.name, err->text);
+}
+
+static void
 heed_trigger(struct vmirror_mirror *mirror)
 {
 	const struct vmirror_spec *spec = &mirror->spec;
-	uint64_t tsc = take_trigger(mirror);
-	uint64_t after = tsc_of_ms(spec->after_ms != 0 ? spec->after_ms : DEFAULT_AFTER_MS);
+	struct vmirror_snapshot *s = &mirror->snapshot;
+	uint64_t after =
+		tsc_of_ms(spec->after_ms != 0 ? spec->after_ms : VMIRROR_SNAPSHOT_AFTER_MS);
 	uint64_t before = tsc_of_ms(spec->before_ms);
-	struct vmirror_snapshot_want want = {.until_tsc = tsc + after};
+	struct vmirror_snapshot_want want = {0};
 	struct vmirror_error err;
+	uint64_t tsc;
 
-	if (tsc == 0)
+	if (s->runs || !is_triggered(mirror) || vmirror_now_ns() < s->again_ns)
 		return;
-	if (mirror->snapshot.triggered >=
-	    (spec->snapshots != 0 ? spec->snapshots : DEFAULT_SNAPSHOTS)) {
+	/* What waits then stays where it is: the core looks at no more packets. */
+	if (s->triggered >= (spec->snapshots != 0 ? spec->snapshots : VMIRROR_SNAPSHOTS)) {
 		tell_trigger_off(mirror);
 		return;
 	}
-	mirror->snapshot.triggered++;
+	tsc = take_trigger(mirror);
+	want.until_tsc = tsc + after;
 	if (spec->before_ms != 0 && tsc > before)
 		want.from_tsc = tsc - before;
-	if (vmirror_snapshot_begin(mirror, &want, &err) == 0)
+	if (vmirror_snapshot_begin(mirror, &want, &err) != 0) {
+		tell_no_snapshot(mirror, &err);
 		return;
-	mirror->snapshot.failed++;
-	vmirror_shared_notify(VMIRROR_ERROR, "mirror '%s': no snapshot for its trigger: %s",
-			      spec->name, err.text);
+	}
+	s->triggered++;
+	__atomic_store_n(&mirror->path.shown_until, want.until_tsc, __ATOMIC_RELAXED);
 }
 
 void
@@ -382,7 +417,7 @@ vmirror_snapshot_tick(struct vmirror_mirror *mirror)
 	struct vmirror_snapshot *s = &mirror->snapshot;
 
 	if (s->runs && !s->whole && rte_rdtsc() > s->until_tsc) {
-		vmirror_mirror_sync(mirror);
+		vmirror_mirror_sync_cores(mirror);
 		s->whole = true;
 		vmirror_replay_is_whole(&mirror->drain);
 	}

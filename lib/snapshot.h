@@ -25,6 +25,10 @@ struct vmirror_mirror;
 struct vmirror_filter;
 struct vmirror_sink;
 
+/** Of a trigger's, where its mirror does not say. */
+#define VMIRROR_SNAPSHOT_AFTER_MS UINT64_C(1000)
+#define VMIRROR_SNAPSHOTS         10u
+
 /** What a mirror knows of its snapshots. */
 struct vmirror_snapshot {
 	bool runs;
@@ -36,9 +40,11 @@ struct vmirror_snapshot {
 	uint64_t failed;     /**< of these, not all packets were delivered, or that never began */
 	unsigned int number; /**< of the last one, where each has a file */
 	struct vmirror_filter *trigger;
-	uint64_t triggered;  /**< that the trigger made, or tried to */
-	bool trigger_told;   /**< that it makes no more */
-	uint64_t pkts, lost; /**< before this one */
+	uint64_t triggered;      /**< that the trigger made */
+	uint64_t again_ns;       /**< before then it makes none, as one could not be begun, */
+	uint64_t next_notice_ns; /**< and before then another that cannot is not told of */
+	bool trigger_told;       /**< that it makes no more */
+	uint64_t pkts, lost;     /**< before this one */
 };
 
 /** What it is that is wanted. */
@@ -61,6 +67,10 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 /** Look after it: whole? ended? And is there a trigger's packet? */
 void
 vmirror_snapshot_tick(struct vmirror_mirror *mirror);
+
+/** What it waited for is no part of it any more. */
+void
+vmirror_snapshot_cut(struct vmirror_mirror *mirror);
 
 /** Nobody hooks any more: what it waited for does not come. Wait, within bounds, for its end. */
 void

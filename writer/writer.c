@@ -90,7 +90,8 @@ vmirror_writer_check(const struct vmirror_writer_opts *opts, struct vmirror_erro
 		return ret;
 	if (lstat(opts->path, &st) == 0 && !S_ISREG(st.st_mode))
 		return vmirror_error_set(err, -EINVAL,
-					 "path=%s is no file, and only files are numbered",
+					 "path=%s is no file, and a set of files, or of snapshots, "
+					 "is named after one",
 					 opts->path);
 	return vmirror_file_check(name, opts->overwrite, err);
 }

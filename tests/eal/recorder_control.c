@@ -151,7 +151,7 @@ test_refused(void **state)
 	pass(10, 100);
 
 	assert_refused("none", NULL, -ENOENT, "none");
-	assert_refused("other", NULL, -EINVAL, "mode=recorder");
+	assert_refused("other", NULL, -ENOTSUP, "mode=recorder");
 	opts.size--;
 	assert_refused("m", &opts, -EINVAL, "size");
 	opts.size++;
