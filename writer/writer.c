@@ -355,8 +355,15 @@ fits(const struct vmirror_writer *w, size_t size)
 static bool
 is_too_long(const struct vmirror_writer *w, size_t size)
 {
-	return w->opts.rotate_bytes != 0 && w->file != NULL && w->headed &&
-	       w->file->file.end + w->used + size + tail_room(w) > w->opts.rotate_bytes;
+	uint64_t end;
+
+	if (w->opts.rotate_bytes == 0 || w->file == NULL || !w->headed)
+		return false;
+	end = w->file->file.end + w->used + size + tail_room(w);
+	/* Sent off before the statistics come, the block ends at a page, and then theirs does. */
+	if (w->file->file.direct)
+		end += VMIRROR_OUT_ALIGN + w->opts.format->pad_min;
+	return end > w->opts.rotate_bytes;
 }
 
 /* Make room for a record, and for what must stand before it. */

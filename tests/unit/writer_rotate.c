@@ -128,6 +128,28 @@ test_rotate_bytes(void **state)
 	no_direct = false;
 }
 
+/* Few packets: what they are sent off with ends at a page, and so do the statistics behind them. */
+static void
+test_rotate_slow(void **state)
+{
+	uint64_t bytes;
+
+	for (bytes = 64 * KIB; bytes <= 68 * KIB; bytes += 256) {
+		writing_init(&t, "c.pcapng");
+		t.opts.rotate_bytes = bytes;
+		writing_open(&t, 2);
+		while (t.n < 120) {
+			writing_put_n(&t, 1 + t.n % 3);
+			writing_flush(&t);
+		}
+		writing_finish(&t);
+		assert_int_equal(t.written, t.n);
+		writing_read_back(&t);
+		assert_true(t.n_files > 2);
+		writing_fini(&t);
+	}
+}
+
 /* A packet longer than a file may be has one of its own. */
 static void
 test_rotate_longest(void **state)
@@ -387,14 +409,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rotate_bytes),
-		TEST(test_rotate_longest),
-		TEST(test_rotate_late_ports),
-		TEST(test_files),
-		TEST(test_unfinished),
-		TEST(test_rotate_time),
-		TEST(test_exec),
-		TEST(test_exec_fails),
+		TEST(test_rotate_bytes),          TEST(test_rotate_slow), TEST(test_rotate_longest),
+		TEST(test_rotate_late_ports),     TEST(test_files),       TEST(test_unfinished),
+		TEST(test_rotate_time),           TEST(test_exec),        TEST(test_exec_fails),
 		TEST(test_exec_inherits_nothing),
 	};
 
