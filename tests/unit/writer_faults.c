@@ -9,203 +9,14 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <liburing.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "tests/unit/disk.h"
 #include "tests/unit/writing.h"
 
-#define UNIT UINT64_C(4096)
-#define SEC  (UINT64_C(1000) * WRITING_MS)
-#define NONE UINT64_MAX
-
-ssize_t
-__real_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
-ssize_t
-__wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
-int
-__real_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags);
-int
-__wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags);
-int
-__real_io_uring_submit(struct io_uring *ring);
-int
-__wrap_io_uring_submit(struct io_uring *ring);
-int
-__real_clock_gettime(clockid_t id, struct timespec *ts);
-int
-__wrap_clock_gettime(clockid_t id, struct timespec *ts);
+#define SEC (UINT64_C(1000) * WRITING_MS)
 
 static struct writing t;
-
-static struct {
-	bool pwrite;       /* io_uring is forbidden */
-	uint64_t capacity; /* bytes that fit; NONE: any */
-	uint64_t at;       /* this write fails, the first is 0; NONE: none does */
-	uint64_t until;    /* and those up to here */
-	uint64_t cut;    /* of the one that fails, so many bytes are written: the next one fails */
-	uint64_t most;   /* bytes that a write takes; NONE: all */
-	int error;       /* positive */
-	bool interrupts; /* every second write */
-	bool swallows;   /* writes never end */
-	uint64_t writes; /* there were */
-	uint64_t ahead_ns; /* CLOCK_MONOTONIC is */
-} disk;
-
-static void
-new_disk(bool with_pwrite)
-{
-	memset(&disk, 0, sizeof(disk));
-	disk.pwrite = with_pwrite;
-	disk.capacity = disk.at = disk.most = disk.until = NONE;
-	disk.error = ENOSPC;
-}
-
-int
-__wrap_clock_gettime(clockid_t id, struct timespec *ts)
-{
-	int ret = __real_clock_gettime(id, ts);
-
-	if (id == CLOCK_MONOTONIC) {
-		ts->tv_sec += (time_t)(disk.ahead_ns / SEC);
-		ts->tv_nsec += (long)(disk.ahead_ns % SEC);
-		ts->tv_sec += ts->tv_nsec / 1000000000;
-		ts->tv_nsec %= 1000000000;
-	}
-	return ret;
-}
-
-int
-__wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags)
-{
-	return disk.pwrite ? -EPERM : __real_io_uring_queue_init(entries, ring, flags);
-}
-
-/* Bytes of all other files. */
-static uint64_t
-others(int fd)
-{
-	char names[256][256];
-	unsigned int n = writing_list(&t, names, 256), i;
-	struct stat own, st;
-	uint64_t bytes = 0;
-
-	assert_int_equal(fstat(fd, &own), 0);
-	for (i = 0; i < n; i++)
-		if (stat(names[i], &st) == 0 && st.st_ino != own.st_ino)
-			bytes += (uint64_t)st.st_size;
-	return bytes;
-}
-
-/* How much of a write the disk takes. @return bytes; 0: none, with *error set */
-static uint64_t
-takes(int fd, uint64_t size, uint64_t offset, int *error)
-{
-	uint64_t number = disk.writes++, room;
-
-	*error = 0;
-	if (disk.interrupts && number % 2 == 0)
-		*error = EINTR;
-	else if (number >= disk.at && number <= disk.until && disk.cut == 0)
-		*error = disk.error;
-	else if (number == disk.at && size > disk.cut)
-		size = disk.cut;
-	else if (number > disk.at && number <= disk.until)
-		*error = disk.error;
-	if (*error != 0)
-		return 0;
-	if (disk.capacity != NONE) {
-		room = others(fd) + offset;
-		room = disk.capacity > room ? disk.capacity - room : 0;
-		if (room < size)
-			size = room - room % UNIT;
-		if (size == 0)
-			*error = disk.error;
-	}
-	return size < disk.most ? size : disk.most;
-}
-
-ssize_t
-__wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset)
-{
-	int error;
-	uint64_t n = takes(fd, size, (uint64_t)offset, &error);
-
-	/* As disks are; not all file systems insist on it. */
-	if ((n | (uint64_t)offset) % 512 != 0 && (fcntl(fd, F_GETFL) & O_DIRECT) != 0)
-		error = EINVAL;
-	if (error != 0) {
-		errno = error;
-		return -1;
-	}
-	return __real_pwrite64(fd, bytes, n, offset);
-}
-
-static uint64_t
-size_of(const struct io_uring_sqe *sqe)
-{
-	const struct iovec *iov = (const struct iovec *)(uintptr_t)sqe->addr;
-	uint64_t size = 0;
-	unsigned int i;
-
-	for (i = 0; i < sqe->len; i++)
-		size += iov[i].iov_len;
-	return size;
-}
-
-/* The vector is the writer's, who makes another for what is left. */
-static void
-shorten(struct io_uring_sqe *sqe, uint64_t size)
-{
-	struct iovec *iov = (struct iovec *)(uintptr_t)sqe->addr;
-	unsigned int i;
-
-	for (i = 0; i < sqe->len; i++) {
-		if (iov[i].iov_len > size)
-			iov[i].iov_len = size;
-		size -= iov[i].iov_len;
-	}
-}
-
-/* Into what is always full, or is no descriptor: the kernel itself fails it. */
-static int
-judge(struct io_uring_sqe *sqe)
-{
-	static int full = -1;
-	uint64_t n;
-	int error;
-
-	if (sqe->opcode != IORING_OP_WRITEV)
-		return 0;
-	n = takes(sqe->fd, size_of(sqe), sqe->off, &error);
-	if (error == EINTR)
-		return -EINTR;
-	if (full < 0)
-		full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-	if (error == 0)
-		shorten(sqe, n);
-	else
-		sqe->fd = error == ENOSPC ? full : -1;
-	return 0;
-}
-
-int
-__wrap_io_uring_submit(struct io_uring *ring)
-{
-	unsigned int i;
-
-	if (disk.swallows)
-		return 1;
-	for (i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++)
-		if (judge(&ring->sq.sqes[i & ring->sq.ring_mask]) != 0)
-			return -EINTR;
-	return __real_io_uring_submit(ring);
-}
 
 static int
 end(void **state)
@@ -226,7 +37,7 @@ begin(const char *name, bool with_pwrite, enum vmirror_writer_full on_full)
 	struct vmirror_writer_status status;
 
 	writing_init(&t, name);
-	new_disk(with_pwrite);
+	disk_new(&t, with_pwrite);
 	t.opts.on_full = on_full;
 	writing_open(&t, 2);
 	vmirror_writer_status(t.writer, &status);
@@ -271,7 +82,7 @@ small_size(const char *name, bool with_pwrite)
 	put_rounds(ROUNDS);
 	end_capture();
 	assert_int_equal(t.written, t.n);
-	size = others(STDIN_FILENO);
+	size = disk_used();
 	end(NULL);
 	return size;
 }
@@ -283,10 +94,10 @@ fills(const char *name, bool with_pwrite, enum vmirror_writer_full on_full, int 
 	uint64_t size = small_size(name, with_pwrite), units;
 	bool drops = on_full == VMIRROR_WRITER_DROP && strstr(name, ".zst") == NULL;
 
-	for (units = 0; units * UNIT < size; units++) {
+	for (units = 0; units * DISK_UNIT < size; units++) {
 		begin(name, with_pwrite, on_full);
 		disk.error = error;
-		disk.capacity = units * UNIT;
+		disk.capacity = units * DISK_UNIT;
 		put_rounds(ROUNDS);
 		/* It may be that only the statistics found no room. */
 		if (state_of() != VMIRROR_WRITER_WELL) {
@@ -296,7 +107,7 @@ fills(const char *name, bool with_pwrite, enum vmirror_writer_full on_full, int 
 			/* Who reads it now finds nothing torn. */
 			writing_read_back(&t);
 		}
-		disk.capacity = drops ? NONE : disk.capacity;
+		disk.capacity = drops ? DISK_ANY : disk.capacity;
 		writing_put_n(&t, 3);
 		disk.ahead_ns += 2 * SEC;
 		vmirror_writer_poll(t.writer);
@@ -335,14 +146,14 @@ test_full_again(void **state)
 	for (f = 0; f < 4; f++) {
 		begin(formats[f % 2], f / 2 == 0, VMIRROR_WRITER_DROP);
 		for (i = 0; i < 12; i++) {
-			disk.capacity = i % 3 == 1 ? 0 : NONE;
+			disk.capacity = i % 3 == 1 ? 0 : DISK_ANY;
 			writing_put_n(&t, 5);
 			vmirror_writer_flush(t.writer, 10 * WRITING_MS);
 			dry += state_of() == VMIRROR_WRITER_FULL;
 			disk.ahead_ns += SEC / 2 * (i % 4 + 1);
 			vmirror_writer_poll(t.writer);
 		}
-		disk.capacity = NONE;
+		disk.capacity = DISK_ANY;
 		disk.ahead_ns += 2 * SEC;
 		vmirror_writer_poll(t.writer);
 		writing_put_n(&t, 5);
@@ -374,7 +185,7 @@ breaks(const char *name, bool with_pwrite, int error, uint64_t cut)
 		if (with_pwrite)
 			assert_non_null(strstr(status.reason, strerror(error)));
 		/* It is over, whatever comes. */
-		disk.at = NONE;
+		disk.at = DISK_ANY;
 		disk.ahead_ns += 5 * SEC;
 		vmirror_writer_poll(t.writer);
 		assert_int_equal(writing_put(&t), VMIRROR_WRITER_LOST);
@@ -393,9 +204,9 @@ test_broken(void **state)
 
 	for (f = 0; f < N_ELEMENTS(formats); f++) {
 		breaks(formats[f], true, EIO, 0);
-		breaks(formats[f], true, EIO, UNIT / 2);
+		breaks(formats[f], true, EIO, DISK_UNIT / 2);
 		breaks(formats[f], false, EBADF, 0);
-		breaks(formats[f], false, EBADF, UNIT / 2);
+		breaks(formats[f], false, EBADF, DISK_UNIT / 2);
 	}
 }
 
@@ -403,7 +214,7 @@ test_broken(void **state)
 static void
 test_short(void **state)
 {
-	static const uint64_t most[] = {1, 511, 512, UNIT, 5 * UNIT / 2, NONE};
+	static const uint64_t most[] = {1, 511, 512, DISK_UNIT, 5 * DISK_UNIT / 2, DISK_ANY};
 	struct vmirror_writer_status status;
 	unsigned int f, i;
 
@@ -473,11 +284,11 @@ test_full_blocks(void **state)
 	for (units = 0; units < 4 * 256; units += step) {
 		begin(formats[units % 2], units % 4 < 2, VMIRROR_WRITER_STOP);
 		t.len = writing_len_any;
-		disk.capacity = units * UNIT;
+		disk.capacity = units * DISK_UNIT;
 		writing_put_n(&t, 900);
 		end_capture();
 		assert_int_equal(writing_list(&t, (char[4][256]){{0}}, 4), 1);
-		assert_true(others(STDIN_FILENO) + (UINT64_C(1) << 20) > disk.capacity);
+		assert_true(disk_used() + (UINT64_C(1) << 20) > disk.capacity);
 		end(NULL);
 	}
 }
@@ -489,7 +300,7 @@ static void
 ended_file_fails(const char *name, bool with_pwrite, uint64_t at, bool full)
 {
 	writing_init(&t, name);
-	new_disk(with_pwrite);
+	disk_new(&t, with_pwrite);
 	t.opts.on_full = at % 2 == 0 ? VMIRROR_WRITER_STOP : VMIRROR_WRITER_DROP;
 	t.opts.rotate_bytes = 65536;
 	writing_open(&t, 2);
@@ -527,7 +338,7 @@ test_delete_oldest(void **state)
 
 	for (i = 0; i < 2 * N_ELEMENTS(formats); i++) {
 		writing_init(&t, formats[i / 2]);
-		new_disk(i % 2 == 0);
+		disk_new(&t, i % 2 == 0);
 		t.opts.on_full = VMIRROR_WRITER_DELETE_OLDEST;
 		t.opts.rotate_bytes = 65536;
 		t.opts.files = 100;
