@@ -407,10 +407,15 @@ follow(const char *name, uint64_t ms)
 	writing_fini(&t);
 }
 
+/* Ten minutes in all; what a sanitizer would find it finds in one. */
 static void
 test_followed(void **state)
 {
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 	uint64_t ms = is_soak() ? 20000 : 500;
+#else
+	uint64_t ms = is_soak() ? 200000 : 500;
+#endif
 
 	with_pwrite = false;
 	follow("c.pcapng", ms);
