@@ -11,19 +11,6 @@
 #define STEP  16
 #define N_MAX 4
 
-static uint64_t
-rounds(uint64_t few, uint64_t many)
-{
-	return getenv("VMIRROR_TEST_SOAK") != NULL ? many : few;
-}
-
-static uint32_t
-rest(uint32_t *state, uint32_t below)
-{
-	*state = *state * 1664525 + 1013904223;
-	return (uint32_t)((uint64_t)(*state) * below >> 32);
-}
-
 struct record {
 	uint32_t len; /* bytes, this included, a multiple of STEP */
 	uint32_t serial;
@@ -209,9 +196,9 @@ static uint64_t
 random_bytes(uint32_t largest)
 {
 	/* Most are small, as packets are. */
-	uint32_t below = rest(&seed, 4) == 0 ? largest : largest / 8 + STEP;
+	uint32_t below = test_random(&seed, 4) == 0 ? largest : largest / 8 + STEP;
 
-	return STEP * (2 + rest(&seed, below / STEP - 1));
+	return STEP * (2 + test_random(&seed, below / STEP - 1));
 }
 
 static void
@@ -222,7 +209,7 @@ check_free(uint64_t size, uint32_t largest, uint64_t n)
 
 	begin(&m, size);
 	for (i = 0; i < n; i++) {
-		now += rest(&seed, 3);
+		now += test_random(&seed, 3);
 		assert_true(put(&m, random_bytes(largest)));
 		check_kept(&m);
 		if (i % 97 == 0)
@@ -241,7 +228,7 @@ check_free(uint64_t size, uint32_t largest, uint64_t n)
 static void
 test_keeps_the_last(void **state)
 {
-	uint64_t n = rounds(50000, 3000000);
+	uint64_t n = test_rounds(50000, 3000000);
 
 	check_free(65536, 32, n);
 	check_free(65536, 128, n);
@@ -266,7 +253,7 @@ test_largest(void **state)
 	assert_false(put(&m, 65536 + STEP));
 	assert_int_equal(m.overwritten, 0);
 	for (i = 0; i < 5000; i++) {
-		assert_true(put(&m, rest(&seed, 2) == 0 ? large : 32));
+		assert_true(put(&m, test_random(&seed, 2) == 0 ? large : 32));
 		check_marks(&m);
 	}
 	check_bytes(&m, tail(&m));
@@ -283,15 +270,15 @@ check_held(uint64_t size, uint32_t largest, uint64_t n)
 	begin(&m, size);
 	hold = VMIRROR_RECORDER_FREE;
 	for (i = 0; i < n; i++) {
-		now += rest(&seed, 3);
+		now += test_random(&seed, 3);
 		before = tail(&m);
 		put(&m, random_bytes(largest));
 		assert_true(tail(&m) == before || tail(&m) <= hold);
 		if (i % 97 == 0)
 			check_marks(&m);
-		if (rest(&seed, 50) != 0)
+		if (test_random(&seed, 50) != 0)
 			continue;
-		switch (rest(&seed, 4)) {
+		switch (test_random(&seed, 4)) {
 		case 0:
 			hold = hold == VMIRROR_RECORDER_FREE ? 0 : hold;
 			break;
@@ -300,7 +287,7 @@ check_held(uint64_t size, uint32_t largest, uint64_t n)
 				uint64_t at = hold < tail(&m) ? tail(&m) : hold;
 				uint64_t first = entry_at(&m, at), left = m.n - first;
 
-				first += rest(&seed, (uint32_t)left + 1);
+				first += test_random(&seed, (uint32_t)left + 1);
 				hold = first == m.n ? m.ring->head : m.entries[first].at;
 			}
 			break;
@@ -309,7 +296,7 @@ check_held(uint64_t size, uint32_t largest, uint64_t n)
 				check_bytes(&m, hold < tail(&m) ? tail(&m) : hold);
 			break;
 		default:
-			hold = rest(&seed, 3) == 0 ? VMIRROR_RECORDER_FREE : hold;
+			hold = test_random(&seed, 3) == 0 ? VMIRROR_RECORDER_FREE : hold;
 		}
 		vmirror_recorder_hold(m.rec, hold);
 	}
@@ -328,7 +315,7 @@ check_held(uint64_t size, uint32_t largest, uint64_t n)
 static void
 test_holds(void **state)
 {
-	uint64_t n = rounds(200000, 3000000);
+	uint64_t n = test_rounds(200000, 3000000);
 
 	check_held(65536, 32, n);
 	check_held(65536, 128, n);
@@ -451,8 +438,8 @@ test_begins_in_what_is_there(void **state)
 	struct model m;
 
 	begin(&m, 65536);
-	for (i = 0; i < rounds(3000, 100000); i++) {
-		uint64_t more = rest(&seed, 40);
+	for (i = 0; i < test_rounds(3000, 100000); i++) {
+		uint64_t more = test_random(&seed, 40);
 
 		now++;
 		put(&m, random_bytes(1600));
@@ -467,7 +454,7 @@ test_begins_in_what_is_there(void **state)
 		m.ring->head = m.ring->next;
 		/* Nor is it counted, when it is there by now. */
 		recs[0] = m.rec;
-		bytes = 1 + rest(&seed, 20000);
+		bytes = 1 + test_random(&seed, 20000);
 		tsc = vmirror_recorder_since(recs, 1, bytes);
 		assert_true(tsc < now);
 		if (tsc != 0)
@@ -480,37 +467,37 @@ test_begins_in_what_is_there(void **state)
 static void
 test_where_to_begin(void **state)
 {
-	uint64_t n = rounds(300, 20000), i, k;
+	uint64_t n = test_rounds(300, 20000), i, k;
 	struct model models[N_MAX];
 	unsigned int used;
 
 	for (used = 1; used <= N_MAX; used++) {
 		now = 1000;
 		for (i = 0; i < used; i++) {
-			begin(&models[i], 65536 << rest(&seed, 3));
+			begin(&models[i], 65536 << test_random(&seed, 3));
 			assert_int_equal(vmirror_recorder_find(models[i].rec, 5), 0);
 		}
 		check_since(models, used, 1);
 		for (i = 0; i < n; i++) {
 			/* Of one there is little, and another has none at all for a while. */
-			for (k = rest(&seed, 300); k > 0; k--) {
-				uint32_t which = rest(&seed, rest(&seed, used) + 1);
+			for (k = test_random(&seed, 300); k > 0; k--) {
+				uint32_t which = test_random(&seed, test_random(&seed, used) + 1);
 
-				now += rest(&seed, 100) == 0 ? 1000 : rest(&seed, 2);
+				now += test_random(&seed, 100) == 0 ? 1000 : test_random(&seed, 2);
 				put(&models[which], random_bytes(1600));
 			}
-			k = rest(&seed, used);
-			check_find(&models[k], now - rest(&seed, 5000));
+			k = test_random(&seed, used);
+			check_find(&models[k], now - test_random(&seed, 5000));
 			check_find(&models[k],
-				   models[k].n == 0
-					   ? 0
-					   : models[k]
-						     .entries[rest(&seed, (uint32_t)models[k].n)]
-						     .tsc);
+				   models[k].n == 0 ? 0
+						    : models[k]
+							      .entries[test_random(
+								      &seed, (uint32_t)models[k].n)]
+							      .tsc);
 			check_find(&models[k], now + 1);
 			check_find(&models[k], 0);
-			check_since(models, used, 1 + rest(&seed, 300000));
-			check_since(models, used, 1 + rest(&seed, 3000));
+			check_since(models, used, 1 + test_random(&seed, 300000));
+			check_since(models, used, 1 + test_random(&seed, 3000));
 		}
 		for (i = 0; i < used; i++)
 			end(&models[i]);

@@ -17,19 +17,6 @@
 
 #define STEP 16
 
-static uint64_t
-rounds(uint64_t few, uint64_t many)
-{
-	return getenv("VMIRROR_TEST_SOAK") != NULL ? many : few;
-}
-
-static uint32_t
-rest(uint32_t *state, uint32_t below)
-{
-	*state = *state * 1664525 + 1013904223;
-	return (uint32_t)((uint64_t)(*state) * below >> 32);
-}
-
 struct record {
 	uint32_t len; /* bytes, this included, a multiple of STEP */
 	uint32_t serial;
@@ -54,7 +41,7 @@ static struct {
 static bool
 write_record(void)
 {
-	uint64_t bytes = STEP * (2 + rest(&raced.seed, 100));
+	uint64_t bytes = STEP * (2 + test_random(&raced.seed, 100));
 	struct record *r = vmirror_ring_reserve(raced.ring, bytes);
 	/* Many in a row have one. */
 	uint64_t tsc = raced.written / 50;
@@ -94,7 +81,7 @@ produce(void *arg)
 	while (!atomic_load_explicit(&raced.stop, memory_order_relaxed)) {
 		before = raced.refused;
 		vmirror_dispatch_burst(raced.dispatcher, none,
-				       (uint16_t)(1 + rest(&raced.seed, 32)));
+				       (uint16_t)(1 + test_random(&raced.seed, 32)));
 		if (raced.refused != before)
 			sched_yield();
 	}
@@ -128,9 +115,9 @@ read_records(uint64_t at, uint64_t to, bool moves, uint32_t *reader)
 	first = ((const struct record *)vmirror_ring_at(raced.ring, at))->serial;
 	for (serial = first; at < to; serial++) {
 		at = check_record(at, serial);
-		if (moves && rest(reader, 4) == 0)
+		if (moves && test_random(reader, 4) == 0)
 			vmirror_recorder_hold(raced.rec, at);
-		if (rest(reader, 1000) == 0)
+		if (test_random(reader, 1000) == 0)
 			sched_yield();
 	}
 	assert_int_equal(at, to);
@@ -147,15 +134,15 @@ choose(uint32_t *reader)
 	uint64_t at, tsc, bytes;
 	uint32_t last;
 
-	if (rest(reader, 3) == 0) {
-		bytes = rest(reader, (uint32_t)raced.ring->size);
+	if (test_random(reader, 3) == 0) {
+		bytes = test_random(reader, (uint32_t)raced.ring->size);
 		tsc = vmirror_recorder_since(&raced.rec, 1, bytes);
 		at = vmirror_recorder_find(raced.rec, tsc);
 		assert_true(at == tail || vmirror_ring_readable(raced.ring) - at >= bytes);
 		return at;
 	}
 	last = ((const struct record *)vmirror_ring_at(raced.ring, tail))->serial;
-	tsc = last / 50 + rest(reader, 20);
+	tsc = last / 50 + test_random(reader, 20);
 	at = vmirror_recorder_find(raced.rec, tsc);
 	assert_in_range(at, tail, vmirror_ring_readable(raced.ring));
 	/* Nothing before it is wanted. */
@@ -178,7 +165,7 @@ make_snapshot(uint32_t *reader)
 	vmirror_recorder_hold(raced.rec, from);
 	to = vmirror_ring_readable(raced.ring);
 	/* Now and then once without letting anything go. */
-	if (rest(reader, 4) == 0)
+	if (test_random(reader, 4) == 0)
 		read_records(from, to, false, reader);
 	n = read_records(from, to, true, reader);
 	vmirror_recorder_hold(raced.rec, VMIRROR_RECORDER_FREE);
@@ -191,7 +178,7 @@ static void
 let_it_go_on(uint32_t *reader)
 {
 	uint64_t head = vmirror_ring_readable(raced.ring);
-	uint64_t more = rest(reader, (uint32_t)raced.ring->size * 2);
+	uint64_t more = test_random(reader, (uint32_t)raced.ring->size * 2);
 
 	while (vmirror_ring_readable(raced.ring) < head + more)
 		sched_yield();
@@ -213,7 +200,7 @@ static void
 test_raced(void **state)
 {
 	struct vmirror_dispatch_change change = {0};
-	uint64_t wanted = rounds(200000, 20000000), seen = 0;
+	uint64_t wanted = test_rounds(200000, 20000000), seen = 0;
 	uint32_t reader = 5;
 	pthread_t thread;
 

@@ -16,19 +16,6 @@
 
 #define STEP 16
 
-static uint64_t
-rounds(uint64_t few, uint64_t many)
-{
-	return getenv("VMIRROR_TEST_SOAK") != NULL ? many : few;
-}
-
-static uint32_t
-rest(uint32_t *state, uint32_t below)
-{
-	*state = *state * 1664525 + 1013904223;
-	return (uint32_t)((uint64_t)(*state) * below >> 32);
-}
-
 static void
 test_sizes(void **state)
 {
@@ -110,12 +97,12 @@ static void
 test_model(void **state)
 {
 	struct vmirror_ring *ring = vmirror_ring_create(VMIRROR_RING_MIN, -1);
-	uint64_t n = rounds(200000, 20000000);
+	uint64_t n = test_rounds(200000, 20000000);
 	uint64_t reserved = 0, committed = 0, released = 0, seen = 0, i;
 	uint32_t seed = 1;
 
 	for (i = 0; i < n; i++) {
-		uint64_t bytes = (1 + rest(&seed, 640)) * STEP;
+		uint64_t bytes = (1 + test_random(&seed, 640)) * STEP;
 		uint8_t *at = vmirror_ring_reserve(ring, bytes);
 
 		assert_int_equal(at != NULL, reserved + bytes - seen <= ring->size);
@@ -126,13 +113,13 @@ test_model(void **state)
 			vmirror_ring_refresh(ring);
 			seen = released;
 		}
-		if (rest(&seed, 4) == 0) {
+		if (test_random(&seed, 4) == 0) {
 			vmirror_ring_commit(ring);
 			committed = reserved;
 		}
 		assert_int_equal(vmirror_ring_readable(ring), committed);
-		if (rest(&seed, 3) == 0 && committed > released) {
-			released += 1 + rest(&seed, (uint32_t)(committed - released));
+		if (test_random(&seed, 3) == 0 && committed > released) {
+			released += 1 + test_random(&seed, (uint32_t)(committed - released));
 			vmirror_ring_release(ring, released);
 		}
 		assert_int_equal(vmirror_ring_tail(ring), released);
@@ -159,10 +146,10 @@ produce(void *arg)
 	uint32_t seed = 7;
 
 	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		unsigned int burst = 1 + rest(&seed, 32);
+		unsigned int burst = 1 + test_random(&seed, 32);
 
 		while (burst-- > 0) {
-			uint32_t len = (1 + rest(&seed, 100)) * STEP;
+			uint32_t len = (1 + test_random(&seed, 100)) * STEP;
 			struct record *r = vmirror_ring_reserve(raced, len);
 
 			if (r == NULL) {
@@ -183,7 +170,7 @@ produce(void *arg)
 static void
 test_raced(void **state)
 {
-	uint64_t wanted = rounds(300000, 30000000);
+	uint64_t wanted = test_rounds(300000, 30000000);
 	uint64_t at = 0, end = 0;
 	uint32_t serial = 0, i;
 	pthread_t thread;

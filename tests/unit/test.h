@@ -11,11 +11,27 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmirror_error.h"
 
 #define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
+
+/** Times that a test goes round: few, or in a soak run many. */
+static inline uint64_t
+test_rounds(uint64_t few, uint64_t many)
+{
+	return getenv("VMIRROR_TEST_SOAK") != NULL ? many : few;
+}
+
+/** The same numbers each time. @param state  where it is; any number to begin with */
+static inline uint32_t
+test_random(uint32_t *state, uint32_t below)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)(*state) * below >> 32);
+}
 
 /** The error has one line, and wanted is part of it. */
 static inline void
