@@ -412,6 +412,19 @@ vmirror_writer_put(struct vmirror_writer *w, unsigned int source, unsigned int p
 	return VMIRROR_WRITER_TAKEN;
 }
 
+/*
+ * Whether somebody has emptied the file. It is as long as it was when the next block has been written; but
+ * where its header was there is nothing then, which the header is never. A descriptor's position is not ours.
+ */
+static bool
+is_emptied(const struct vmirror_set_file *file, const struct stat *st, bool own)
+{
+	if (!file->file.regular || file->settled == 0)
+		return false;
+	return (uint64_t)st->st_size < file->settled ||
+	       (own && lseek(file->file.out.fd, 0, SEEK_HOLE) == 0);
+}
+
 /* Whether somebody has removed the file under our hands, or emptied it. */
 static void
 look_at_file(struct vmirror_writer *w)
@@ -421,7 +434,7 @@ look_at_file(struct vmirror_writer *w)
 
 	if (w->file == NULL || fstat(w->file->file.out.fd, &st) != 0)
 		return;
-	if (w->file->file.regular && (uint64_t)st.st_size < w->file->settled && !loses(w)) {
+	if (is_emptied(w->file, &st, w->opts.path != NULL) && !loses(w)) {
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
 				   "%.120s was truncated or overwritten by somebody else",
 				   w->file->file.path);

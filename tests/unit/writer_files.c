@@ -463,18 +463,41 @@ test_forked(void **state)
 	assert_int_equal(t.written, 6000);
 }
 
+/* Also when what is written next has made it as long as it was. */
+static void
+test_emptied(void **state)
+{
+	struct vmirror_writer_status status;
+
+	writing_open(&t, 1);
+	writing_put_n(&t, 100);
+	writing_flush(&t);
+	vmirror_writer_poll(t.writer);
+	vmirror_writer_status(t.writer, &status);
+	assert_int_equal(status.state, VMIRROR_WRITER_WELL);
+	assert_int_equal(truncate(t.path, 0), 0);
+	writing_put_n(&t, 1000);
+	writing_flush(&t);
+	usleep(120000);
+	vmirror_writer_poll(t.writer);
+	vmirror_writer_status(t.writer, &status);
+	assert_int_equal(status.state, VMIRROR_WRITER_FAILED);
+	assert_non_null(strstr(status.reason, "was truncated or overwritten by somebody else"));
+	writing_finish(&t);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_existing),    TEST(test_symlinks), TEST(test_directories),
-		TEST(test_not_allowed), TEST(test_no_files), TEST(test_terminal),
-		TEST(test_descriptors), TEST(test_null),     TEST(test_busy),
-		TEST(test_modes),       TEST(test_discard),  TEST(test_unfinished),
-		TEST(test_length),      TEST(test_status),   TEST(test_no_next_file),
-		TEST(test_forked),
+		TEST(test_emptied),      TEST(test_existing),    TEST(test_symlinks),
+		TEST(test_directories),  TEST(test_not_allowed), TEST(test_no_files),
+		TEST(test_terminal),     TEST(test_descriptors), TEST(test_null),
+		TEST(test_busy),         TEST(test_modes),       TEST(test_discard),
+		TEST(test_unfinished),   TEST(test_length),      TEST(test_status),
+		TEST(test_no_next_file), TEST(test_forked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -313,9 +313,10 @@ have(struct follower *f, size_t size)
 	n = pread(f->fd, f->bytes + f->to, f->room - f->to, (off_t)(f->at + f->to));
 	assert_true(n >= 0);
 	f->to += (size_t)n;
-	/* What has been read need not stay on the disk. */
-	fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-		  (off_t)(f->at & ~(MIB - 1)) + 1);
+	/* What has been read need not stay on the disk; but without its header a file is taken for emptied. */
+	if (f->at > MIB)
+		fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIB,
+			  (off_t)(f->at & ~(MIB - 1)) - MIB + 1);
 	return f->to - f->from >= size;
 }
 
