@@ -212,10 +212,14 @@ fail_after(const struct way *way, uint64_t bytes, const struct fault *fault)
 	end(NULL);
 }
 
-static bool
-is_soak(void)
+/* From one place to the next. A sanitizer takes ten times as long for each. */
+static uint64_t
+step_of(uint64_t usual, uint64_t soak)
 {
-	return getenv("VMIRROR_TEST_SOAK") != NULL;
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	soak *= 11;
+#endif
+	return getenv("VMIRROR_TEST_SOAK") != NULL ? soak : usual;
 }
 
 /* Whether a place is one where something ends, or next to it. */
@@ -243,7 +247,7 @@ test_every_byte(void **state)
 			continue;
 		}
 		/* What is written past the page cache is long, most of it pads. */
-		step = is_soak() ? 1 : ways[i].direct ? 409 : 41;
+		step = step_of(ways[i].direct ? 409 : 41, 1);
 		for (bytes = 0; bytes <= whole.all; bytes++) {
 			if (bytes % step != 0 && !is_end(bytes))
 				continue;
@@ -290,8 +294,8 @@ full_set(const struct way *way, uint64_t bytes)
 static void
 test_full_set(void **state)
 {
-	unsigned int step = is_soak() ? 7 : 1999, i;
-	uint64_t bytes;
+	uint64_t step = step_of(1999, 7), bytes;
+	unsigned int i;
 
 	for (i = 0; i < N_ELEMENTS(ways); i++)
 		for (bytes = i % step; bytes < 3 * SET_BYTES; bytes += step)
