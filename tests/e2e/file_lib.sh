@@ -11,6 +11,11 @@ quietly() {
 	! grep -v '^Running as user "root"' "$T/tool.err" >&2 || fail "$what: a complaint of $1"
 }
 
+# several FILE...: the first one's name, and how many more there are.
+several() {
+	echo "$1${2:+ and $(($# - 1)) more}"
+}
+
 # readable FILE...: by all of them.
 readable() {
 	local file
@@ -20,7 +25,19 @@ readable() {
 		quietly "$file" editcap "$file" "$T/again.pcapng"
 	done
 	quietly "$*" mergecap -w "$T/merged.pcapng" "$@"
-	echo "ok tshark, capinfos, editcap and mergecap read $*"
+	echo "ok tshark, capinfos, editcap and mergecap read $(several "$@")"
+}
+
+# as_sent FILE... [-- OPTION...]: one after the other they have what was replayed, and no more.
+as_sent() {
+	local files=()
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		files+=("$1")
+		shift
+	done
+	quietly "${files[*]}" mergecap -a -F nsecpcap -w "$T/got.pcap" "${files[@]}"
+	expect "$(several "${files[@]}"): every packet, byte for byte" \
+		same "$T/in.pcap" "$T/got.pcap" "${@:2}"
 }
 
 count_all() {
