@@ -10,7 +10,7 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/lib.sh"
 # shellcheck source=tests/e2e/file_lib.sh
 . "$here/file_lib.sh"
-begin tshark capinfos mkfifo mount
+begin tshark capinfos mergecap editcap mkfifo mount
 
 kills=5
 [ -z "$soak" ] || kills=100
@@ -21,6 +21,12 @@ endless() {
 	pcap make small "$T/in.pcap" 3
 	start_vmirror -l "$core" --vdev "net_pcap0,rx_pcap=$T/in.pcap,infinite_rx=1" -- --stats 0.2 \
 		"${@/#/--mirror=port=net_pcap0,dir=rx,max_pps=$pps,}"
+}
+
+# sound FILE...: all of the tools read it, and it has nothing that was not sent.
+sound() {
+	readable "$@"
+	of_those_sent "$@"
 }
 
 # Also without a last newline.
@@ -40,6 +46,7 @@ killed() {
 		whole m.pcapng || fail "round $round: $(cat "$T/tshark.err")"
 		got=$(wc -l <"$T/times")
 		[ "$got" -ge "$delivered" ] || fail "round $round: $got packets of $delivered"
+		sound m.pcapng
 	done
 	echo "ok killed $kills times: what was told as delivered can be read, and nothing torn"
 	rm -f ./*
@@ -62,6 +69,7 @@ full() {
 	expect "it is what is counted" test "$(wc -l <"$T/times")" = "$(counter stop delivered)"
 	expect "and is nearly all there was room for" \
 		test "$(stat -c %s "$T/disk/stop.pcapng")" -gt 1500000
+	sound "$T/disk/stop.pcapng"
 	no_disk
 
 	disk 3m
@@ -74,6 +82,7 @@ full() {
 	[ "$(counter drop write_error)" -gt 0 ] || fail "no loss was counted"
 	expect "what was written before and after can be read" whole "$T/disk/drop.pcapng"
 	expect "it is what is counted" test "$(wc -l <"$T/times")" = "$(counter drop delivered)"
+	sound "$T/disk/drop.pcapng"
 	no_disk
 
 	disk 4m
@@ -83,6 +92,7 @@ full() {
 	all_delivered old 200000
 	expect "full, on_full=delete-oldest: nothing is lost but old files" \
 		test "$(find "$T/disk" -name 'o_*' | wc -l)" -gt 3
+	sound "$T"/disk/o_*
 	no_disk
 }
 
@@ -145,6 +155,7 @@ fifos() {
 	wait_for 10 gone "$reader" || fail "the reader still waits"
 	expect "what it has got can be read" whole "$T/slow.pcapng"
 	expect "it is what is counted" test "$(wc -l <"$T/times")" = "$(counter slow delivered)"
+	sound "$T/slow.pcapng"
 
 	spawn /dev/null /dev/null cat f
 	reader=$child
@@ -163,6 +174,7 @@ fifos() {
 	[ "$(counter gone sink_rejected)" -gt 0 ] || fail "no loss was counted"
 	expect "and can read from its first packet" whole "$T/new.pcapng"
 	[ "$(wc -l <"$T/times")" -gt 1000 ] || fail "it got next to nothing"
+	sound "$T/new.pcapng"
 
 	spawn /dev/null /dev/null cat f
 	reader=$child

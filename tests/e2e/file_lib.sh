@@ -40,6 +40,12 @@ as_sent() {
 		same "$T/in.pcap" "$T/got.pcap" "${@:2}"
 }
 
+# of_those_sent FILE...: whatever they have was replayed, byte for byte.
+of_those_sent() {
+	quietly "$*" mergecap -a -F nsecpcap -w "$T/got.pcap" "$@"
+	expect "$(several "$@"): each packet as it was sent" pcap among "$T/in.pcap" "$T/got.pcap"
+}
+
 count_all() {
 	local file total=0
 	for file; do

@@ -8,6 +8,7 @@
   pcap.py same A B [by-source] [snaplen=N]
                                     exit 0 when B has the packets of A, byte for byte, in order;
                                     by-source: in order as far as one source address goes
+  pcap.py among A B                 exit 0 when each packet of B is one of A's, byte for byte
   pcap.py fit IN OUT BYTES          those of at most so many bytes, and of four more with an
                                     802.1Q tag in front
   pcap.py skip IN OUT COUNT         all but the first COUNT
@@ -230,6 +231,13 @@ def same(first, second, *options):
         sys.exit(f"{len(a)} packets in {first}, {len(b)} in {second}")
 
 
+def among(first, second):
+    known = set(read(first))
+    for n, packet in enumerate(read(second), 1):
+        if packet not in known:
+            sys.exit(f"packet {n} of {second}, {len(packet[0])} of {packet[1]} bytes, is not in {first}")
+
+
 def fit(path, out, limit):
     def fits(data):
         return len(data) <= limit + (4 if data[12:14] == b"\x81\x00" else 0)
@@ -256,6 +264,8 @@ def main(command="", *arguments):
         print(*(len(data) for data, _ in read(*arguments)), sep="\n")
     elif command == "same":
         same(*arguments)
+    elif command == "among":
+        among(*arguments)
     elif command == "fit":
         source, out, limit = arguments
         fit(source, out, int(limit))
