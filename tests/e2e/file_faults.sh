@@ -10,7 +10,7 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/lib.sh"
 # shellcheck source=tests/e2e/file_lib.sh
 . "$here/file_lib.sh"
-begin tshark capinfos mergecap editcap mkfifo mount
+begin tshark capinfos mergecap editcap mkfifo mount ping curl
 
 kills=5
 [ -z "$soak" ] || kills=100
@@ -203,7 +203,52 @@ fifos() {
 	rm -f ./*
 }
 
+# Two hosts notice nothing, while one mirror's disk is full, another's directory is gone, a third one's
+# reader has stopped and a fourth one's has gone.
+forwards() {
+	local stopped left
+	disk 1m
+	head -c 1m /dev/zero >"$T/disk/other" 2>"$T/head.err" || true
+	mkdir sub
+	mkfifo stopped left
+	spawn /dev/null /dev/null cat stopped
+	stopped=$child
+	spawn /dev/null /dev/null cat left
+	left=$child
+	sleep 0.3
+	two_hosts --stats 0.2 --mirror "name=full,port=all,sink=[file,path=$T/disk/f.pcapng,on_full=drop]" \
+		--mirror "name=dir,port=all,sink=[file,path=sub/m.pcapng,rotate_bytes=100k]" \
+		--mirror "name=stopped,port=all,ring_bytes=64k,sink=[file,path=stopped]" \
+		--mirror "name=left,port=all,sink=[file,path=left]" \
+		--mirror "name=well,port=all,snaplen=128,ring_bytes=64M,sink=[file,path=well.pcapng]"
+	kill -STOP "$stopped"
+	kill -KILL "$left"
+	wait "$left" 2>/dev/null || true
+	rm -rf sub
+	serve 20000000
+	pings 200
+	download
+	expect "a disk that is full: said" wait_for 10 said "mirror 'full': .*its disk is full"
+	expect "a directory that is removed: said" wait_for 10 said "mirror 'dir' failed: .*sub"
+	expect "a reader that goes: said" wait_for 10 said "mirror 'left': .*its reader has gone"
+	download
+	pings 200
+	kill -KILL "$stopped"
+	wait "$stopped" 2>/dev/null || true
+	stop_vmirror INT
+	[ "$(counter full write_error)" -gt 0 ] || fail "no loss was counted of a full disk"
+	[ "$(counter dir sink_rejected)" -gt 0 ] || fail "no loss was counted of no directory"
+	[ "$(counter stopped no_room)" -gt 0 ] || fail "no loss was counted of a reader that stops"
+	[ "$(counter left sink_rejected)" -gt 0 ] || fail "no loss was counted of a reader that goes"
+	echo "ok and two hosts have noticed nothing"
+	all_delivered well
+	readable well.pcapng
+	expect "nor has the mirror beside them" test "$(count_all well.pcapng)" = "$(counter well delivered)"
+	no_disk
+}
+
 not_added
+forwards
 killed
 full
 removed
