@@ -30,6 +30,14 @@ __real_io_uring_submit(struct io_uring *ring);
 int
 __wrap_io_uring_submit(struct io_uring *ring);
 int
+__real_ftruncate64(int fd, off_t size);
+int
+__wrap_ftruncate64(int fd, off_t size);
+int
+__real_close(int fd);
+int
+__wrap_close(int fd);
+int
 __real_clock_gettime(clockid_t id, struct timespec *ts);
 int
 __wrap_clock_gettime(clockid_t id, struct timespec *ts);
@@ -69,6 +77,28 @@ int
 __wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags)
 {
 	return disk.pwrite ? -EPERM : __real_io_uring_queue_init(entries, ring, flags);
+}
+
+int
+__wrap_ftruncate64(int fd, off_t size)
+{
+	if (!disk.no_cut)
+		return __real_ftruncate64(fd, size);
+	errno = disk.error;
+	return -1;
+}
+
+/* Closed it is in any case. [Linux, close(2)] */
+int
+__wrap_close(int fd)
+{
+	bool fails = disk.no_close && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY;
+	int ret = __real_close(fd);
+
+	if (!fails)
+		return ret;
+	errno = disk.error;
+	return -1;
 }
 
 /* Bytes of all files but one, by its inode. */

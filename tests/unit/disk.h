@@ -4,7 +4,7 @@
 
 /*
  * A disk that fails. The linker puts it under a test's writer, for both ways to write: pwrite64,
- * io_uring_queue_init, io_uring_submit and clock_gettime are wrapped.
+ * io_uring_queue_init, io_uring_submit, ftruncate64, close and clock_gettime are wrapped.
  */
 
 #include <stdbool.h>
@@ -27,6 +27,8 @@ struct disk {
 	int error;       /* positive */
 	bool interrupts; /* every second write */
 	bool swallows;   /* writes never end */
+	bool no_cut;     /* no file becomes shorter */
+	bool no_close;   /* nor is closed without an error */
 	uint64_t writes; /* there were */
 	uint64_t ahead_ns; /* CLOCK_MONOTONIC is */
 };

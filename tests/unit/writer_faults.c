@@ -364,6 +364,57 @@ test_delete_oldest(void **state)
 	}
 }
 
+/* --- files that cannot be ended */
+
+static void
+assert_bad_end(void)
+{
+	struct vmirror_writer_status status;
+
+	vmirror_writer_status(t.writer, &status);
+	assert_int_equal(status.state, VMIRROR_WRITER_FAILED);
+	assert_non_null(strstr(status.reason, "writing failed at the end"));
+}
+
+static void
+ends_badly(const char *name, bool with_pwrite, bool no_cut, bool in_set)
+{
+	begin(name, with_pwrite, VMIRROR_WRITER_DROP);
+	if (in_set) {
+		vmirror_writer_close(t.writer, true);
+		t.opts.rotate_bytes = 65536;
+		writing_open(&t, 2);
+	}
+	disk.error = no_cut ? EIO : EDQUOT;
+	disk.no_cut = no_cut;
+	disk.no_close = !no_cut;
+	put_rounds(ROUNDS);
+	if (in_set) {
+		writing_put_n(&t, 300);
+		writing_flush(&t);
+		assert_bad_end();
+		assert_int_equal(writing_put(&t), VMIRROR_WRITER_LOST);
+	}
+	assert_int_equal(state_of(), in_set ? VMIRROR_WRITER_FAILED : VMIRROR_WRITER_WELL);
+	vmirror_writer_finish(t.writer, SEC);
+	assert_bad_end();
+	disk.no_cut = disk.no_close = false;
+	end_capture();
+	assert_int_equal(t.written < t.n, in_set);
+	end(NULL);
+}
+
+/* Where a file is written somewhere else, it may be its end that tells of a full disk. */
+static void
+test_bad_end(void **state)
+{
+	unsigned int before = writing_descriptors(), i;
+
+	for (i = 0; i < 8 * N_ELEMENTS(formats); i++)
+		ends_badly(formats[i / 8], i % 2 == 0, i / 2 % 2 == 0, i / 4 % 2 == 0);
+	assert_int_equal(writing_descriptors(), before);
+}
+
 /* --- blocks that never come back */
 
 /* The end does not wait for ever; what has come back can be read, and there is nothing behind it. */
@@ -403,6 +454,7 @@ main(void)
 		TEST(test_full),          TEST(test_full_again),  TEST(test_broken),
 		TEST(test_short),         TEST(test_one_of_many), TEST(test_full_blocks),
 		TEST(test_delete_oldest), TEST(test_swallowed),   TEST(test_ended_file_fails),
+		TEST(test_bad_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
