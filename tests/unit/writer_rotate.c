@@ -128,6 +128,20 @@ test_rotate_bytes(void **state)
 	no_direct = false;
 }
 
+static void
+test_rotate_any(void **state)
+{
+	unsigned int rounds = (unsigned int)test_rounds(4, 200), i;
+
+	for (i = 0; i < rounds; i++) {
+		no_direct = writing_random(i) % 4 == 0;
+		rotate(formats[i % N_ELEMENTS(formats)],
+		       400 * KIB + writing_random(i ^ 0x77) % (700 * KIB),
+		       writing_random(i) % 3 == 0 ? writing_len_any : writing_len_small);
+	}
+	no_direct = false;
+}
+
 /* Few packets: what they are sent off with ends at a page, and so do the statistics behind them. */
 static void
 test_rotate_slow(void **state)
@@ -409,9 +423,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rotate_bytes),          TEST(test_rotate_slow), TEST(test_rotate_longest),
-		TEST(test_rotate_late_ports),     TEST(test_files),       TEST(test_unfinished),
-		TEST(test_rotate_time),           TEST(test_exec),        TEST(test_exec_fails),
+		TEST(test_rotate_bytes),
+		TEST(test_rotate_any),
+		TEST(test_rotate_slow),
+		TEST(test_rotate_longest),
+		TEST(test_rotate_late_ports),
+		TEST(test_files),
+		TEST(test_unfinished),
+		TEST(test_rotate_time),
+		TEST(test_exec),
+		TEST(test_exec_fails),
 		TEST(test_exec_inherits_nothing),
 	};
 
