@@ -12,7 +12,7 @@ set -euo pipefail
 . "$here/file_lib.sh"
 begin tshark capinfos mergecap editcap mkfifo mount ping curl
 
-kills=5
+kills=3
 [ -z "$soak" ] || kills=100
 pps=50000
 
