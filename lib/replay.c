@@ -93,11 +93,11 @@ note_time(struct vmirror_drain *drain)
 }
 
 /*
- * A sink that stops taking must not stop the recorder for ever, nor one that takes a little now and
- * then the mirror's end.
+ * A sink that stops taking while a packet waits must not stop the recorder for ever, nor one that takes
+ * a little now and then the mirror's end.
  */
 static void
-watch_progress(struct vmirror_drain *drain, bool stop)
+watch_progress(struct vmirror_drain *drain, bool waits, bool stop)
 {
 	const struct vmirror_merge_ring *r;
 	uint64_t now = vmirror_now_ns(), at = 0;
@@ -105,7 +105,7 @@ watch_progress(struct vmirror_drain *drain, bool stop)
 	for (r = vmirror_merge_first(&drain->merge); r != NULL; r = r->next)
 		at += r->at;
 	drain->moves = at != drain->replayed;
-	if (drain->moves)
+	if (drain->moves || !waits)
 		drain->moved_ns = now;
 	drain->replayed = at;
 	if (!stop)
@@ -145,17 +145,21 @@ let_go_of_those_shown(struct vmirror_drain *drain, uint64_t until)
 static bool
 play(struct vmirror_drain *drain, uint64_t until, bool whole, bool stop)
 {
-	uint64_t horizon = RTE_MIN(until, rte_rdtsc() - drain->hold_tsc);
+	uint64_t horizon = RTE_MIN(until, rte_rdtsc() - drain->hold_tsc), next;
+	bool waits;
 
 	whole = whole || stop;
+	if (whole)
+		horizon = until;
 	vmirror_merge_look(&drain->merge);
-	vmirror_drain_pass(drain, whole ? until : horizon, false);
+	vmirror_drain_pass(drain, horizon, false);
 	if (drain->spools) {
 		vmirror_drain_enter(drain);
 		vmirror_spool_poll(drain);
 		vmirror_drain_leave(drain);
 	}
-	watch_progress(drain, stop);
+	waits = vmirror_merge_oldest(&drain->merge, horizon, &next) != NULL;
+	watch_progress(drain, waits, stop);
 	return whole && let_go_of_those_shown(drain, until);
 }
 

@@ -315,6 +315,26 @@ test_trigger(void **state)
 	snapshots_remove("m");
 }
 
+/* Nothing passes for longer than a sink that is stuck would be waited for; and then something does. */
+static void
+test_trigger_quiet(void **state)
+{
+	uint32_t first = serial;
+
+	snapshots_record("name=m,dir=tx,port=%u,trigger=greater 1400,after=4s,ring_bytes=1M,"
+			 "sink=[file,path=s.pcapng]",
+			 port);
+	pass(10, 100);
+	pass(1, LARGE);
+	rte_delay_us_sleep(3500000);
+	pass(10, 100);
+	host_wait(host_stats_now("m").snapshots == 1);
+	assert_int_equal(host_stats_now("m").snapshots_failed, 0);
+	snapshots_read_number("s", 1, &file);
+	assert_packets(first, 21);
+	snapshots_remove("m");
+}
+
 /* One that is not recorded is a trigger as well. One that cannot be had is counted, and told. */
 static void
 test_trigger_fails(void **state)
@@ -346,8 +366,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_refused),   test(test_directory), test(test_over),
-		test(test_no_memory), test(test_trigger),   test(test_trigger_fails),
+		test(test_refused),       test(test_directory), test(test_over),
+		test(test_no_memory),     test(test_trigger),   test(test_trigger_quiet),
+		test(test_trigger_fails),
 	};
 	int failed;
 
