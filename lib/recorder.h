@@ -19,8 +19,8 @@
  * given up, but need not be: another snapshot can read it again.
  *
  *     control                                core
+ *     see what can be read by now
  *     hold = 0 (release)                     hold?      acquire, each time a part is given up
- *     what there is by now is shown
  *     wait until no core is inside a hook
  *       that has not seen it (dispatch.h)
  *     from here on the tail stands still:
@@ -61,7 +61,7 @@ struct vmirror_recorder {
 	uint64_t first; /**< the oldest that stands; the core writes */
 	/** Control and the drain write, the core reads. */
 	uint64_t hold __attribute__((aligned(64)));
-	uint64_t end; /**< control's: where what could be read ended when all was held */
+	uint64_t end; /**< control's: where what could be read ended before all was held */
 } __attribute__((aligned(64)));
 
 /** For a ring that nobody has used. @return NULL: out of memory */
@@ -94,11 +94,10 @@ vmirror_recorder_hold(struct vmirror_recorder *rec, uint64_t position)
 	__atomic_store_n(&rec->hold, position, __ATOMIC_RELEASE);
 }
 
-/** Keep all that stands, as soon as the core knows; and note where what can be read ends. */
+/** Note where what can be read ends; before all is held. */
 static inline void
-vmirror_recorder_hold_all(struct vmirror_recorder *rec)
+vmirror_recorder_look(struct vmirror_recorder *rec)
 {
-	vmirror_recorder_hold(rec, 0);
 	rec->end = vmirror_ring_readable(rec->ring);
 }
 

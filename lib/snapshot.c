@@ -24,6 +24,10 @@
 /* When a trigger's snapshot could not be begun, another is tried so much later. */
 #define AGAIN_NS UINT64_C(1000000000)
 
+/* To hold all rings takes no longer than this, unless the thread is interrupted; so often it is tried. */
+#define HOLD_US    20
+#define HOLD_TRIES 50
+
 /* For so long who detaches waits for a snapshot: as long as a file that takes little is waited for. */
 #define COMPLETE_NS UINT64_C(9000000000)
 
@@ -98,15 +102,33 @@ make_sink(struct vmirror_mirror *mirror, const char *given, struct vmirror_error
 
 /* --- from when to when */
 
-/* Nothing is given up from here on, and every core knows. */
-static void
+/*
+ * Nothing is given up from here on, and every core knows. What passed up to then is the snapshot: the time
+ * is taken before, as a core that finds no room may lose some. If this thread is interrupted in between,
+ * what is held passed after that time, and the snapshot would be short: so it is tried again.
+ * @return that time, as TSC
+ */
+static uint64_t
 hold_all(struct vmirror_mirror *mirror)
 {
+	const uint64_t longest = rte_get_tsc_hz() / 1000000 * HOLD_US;
 	struct vmirror_record *record;
+	unsigned int tries = 0;
+	uint64_t now;
 
-	TAILQ_FOREACH (record, &mirror->records, next)
-		vmirror_recorder_hold_all(record->recorder);
+	for (;;) {
+		TAILQ_FOREACH (record, &mirror->records, next)
+			vmirror_recorder_look(record->recorder);
+		now = rte_rdtsc();
+		TAILQ_FOREACH (record, &mirror->records, next)
+			vmirror_recorder_hold(record->recorder, 0);
+		if (rte_rdtsc() - now <= longest || ++tries == HOLD_TRIES)
+			break;
+		TAILQ_FOREACH (record, &mirror->records, next)
+			vmirror_recorder_hold(record->recorder, VMIRROR_RECORDER_FREE);
+	}
 	vmirror_mirror_sync_cores(mirror);
+	return now;
 }
 
 /* So many bytes back. @return TSC; 0: all there is */
@@ -166,6 +188,7 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 {
 	struct vmirror_snapshot *s = &mirror->snapshot;
 	struct vmirror_replay replay;
+	uint64_t now;
 	int ret;
 
 	if (s->runs)
@@ -175,9 +198,8 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 	ret = make_sink(mirror, want->sink, err);
 	if (ret != 0)
 		return ret;
-	/* Now, and not when all is held: then a core that finds no room may have lost some. */
-	s->until_tsc = want->until_tsc != 0 ? want->until_tsc : rte_rdtsc();
-	hold_all(mirror);
+	now = hold_all(mirror);
+	s->until_tsc = want->until_tsc != 0 ? want->until_tsc : now;
 	s->from_tsc = want->from_tsc;
 	if (want->bytes != 0)
 		s->from_tsc = RTE_MAX(s->from_tsc, find_bytes(mirror, want->bytes));

@@ -369,7 +369,8 @@ check_find(const struct model *m, uint64_t tsc)
 {
 	uint64_t at, first, i;
 
-	vmirror_recorder_hold_all(m->rec);
+	vmirror_recorder_look(m->rec);
+	vmirror_recorder_hold(m->rec, 0);
 	at = vmirror_recorder_find(m->rec, tsc);
 	vmirror_recorder_hold(m->rec, VMIRROR_RECORDER_FREE);
 	first = entry_at(m, at);
@@ -412,7 +413,8 @@ check_since(const struct model *models, unsigned int n, uint64_t bytes)
 
 	for (i = 0; i < n; i++) {
 		recs[i] = models[i].rec;
-		vmirror_recorder_hold_all(recs[i]);
+		vmirror_recorder_look(recs[i]);
+		vmirror_recorder_hold(recs[i], 0);
 	}
 	tsc = vmirror_recorder_since(recs, n, bytes);
 	for (i = 0; i < n; i++) {
@@ -444,7 +446,8 @@ test_begins_in_what_is_there(void **state)
 		now++;
 		put(&m, random_bytes(1600));
 		head = m.ring->head;
-		vmirror_recorder_hold_all(m.rec);
+		vmirror_recorder_look(m.rec);
+		vmirror_recorder_hold(m.rec, 0);
 		for (now++; more > 0; more--)
 			put(&m, random_bytes(1600));
 		/* As if it were still inside. */

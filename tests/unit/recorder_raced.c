@@ -159,7 +159,8 @@ make_snapshot(uint32_t *reader)
 	uint32_t n;
 
 	atomic_fetch_add(&raced.snapshots, 1);
-	vmirror_recorder_hold_all(raced.rec);
+	vmirror_recorder_look(raced.rec);
+	vmirror_recorder_hold(raced.rec, 0);
 	vmirror_dispatch_sync(raced.dispatcher);
 	from = choose(reader);
 	vmirror_recorder_hold(raced.rec, from);
