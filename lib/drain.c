@@ -506,7 +506,7 @@ vmirror_drain_sync(struct vmirror_drain *drain)
 {
 	uint64_t seq;
 
-	/* Pairs with vmirror_drain_enter(): what the caller stored before is seen by whoever enters after this. */
+	/* Pairs with vmirror_drain_enter(): whoever enters after this sees what was stored before. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	seq = __atomic_load_n(&drain->seq, __ATOMIC_SEQ_CST);
 	while ((seq & 1) != 0 && __atomic_load_n(&drain->seq, __ATOMIC_ACQUIRE) == seq)

@@ -187,8 +187,8 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 		       struct vmirror_error *err)
 {
 	struct vmirror_snapshot *s = &mirror->snapshot;
+	uint64_t from_tsc = want->from_tsc, now;
 	struct vmirror_replay replay;
-	uint64_t now;
 	int ret;
 
 	if (s->runs)
@@ -200,16 +200,15 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 		return ret;
 	now = hold_all(mirror);
 	s->until_tsc = want->until_tsc != 0 ? want->until_tsc : now;
-	s->from_tsc = want->from_tsc;
 	if (want->bytes != 0)
-		s->from_tsc = RTE_MAX(s->from_tsc, find_bytes(mirror, want->bytes));
-	choose(mirror, s->from_tsc);
+		from_tsc = RTE_MAX(from_tsc, find_bytes(mirror, want->bytes));
+	choose(mirror, from_tsc);
 	if (s->sink == NULL)
 		vmirror_mirror_unsettle_sink(mirror);
 	note_counters(mirror);
 	s->runs = true;
 	s->whole = false;
-	replay = (struct vmirror_replay){s->from_tsc, s->until_tsc, false, s->sink};
+	replay = (struct vmirror_replay){from_tsc, s->until_tsc, false, s->sink};
 	vmirror_replay_begin(&mirror->drain, &replay);
 	/* What had passed when no core was inside is there. */
 	vmirror_snapshot_tick(mirror);

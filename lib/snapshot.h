@@ -33,7 +33,6 @@ struct vmirror_sink;
 struct vmirror_snapshot {
 	bool runs;
 	bool whole;                /**< the drain was told that it is */
-	uint64_t from_tsc;         /**< as asked for */
 	uint64_t until_tsc;        /**< the last packet passed by then */
 	struct vmirror_sink *sink; /**< made for it; NULL: the mirror's own is fed */
 	uint64_t n;                /**< that have ended */
