@@ -122,10 +122,10 @@ count(struct vmirror_tally *t, uint32_t wire_len, uint32_t len)
 	t->truncated += len < wire_len;
 }
 
-/* A packet with tags beside it, or something pending. */
-static __attribute__((noinline)) void
-write_unusual(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt, struct burst *burst,
-	      struct vmirror_tally *t)
+/* Any packet, also one with tags beside it, or something pending. */
+static void
+write_copied(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt, struct burst *burst,
+	     struct vmirror_tally *t)
 {
 	struct vmirror_packet_pending pending = vmirror_packet_pending(pkt, h->is_tx);
 	struct vmirror_packet_tags tags = {.len = 0};
@@ -187,29 +187,73 @@ write_held(const struct vmirror_ring_hook *h, struct rte_mbuf *pkt, uint32_t len
 	count(t, pkt->pkt_len, len);
 }
 
+/* Where there is more to do than to copy a plain packet to where there is room. */
+static __attribute__((noinline)) void
+write_any(const struct vmirror_ring_hook *h, struct rte_mbuf *pkt, struct burst *burst,
+	  struct vmirror_tally *t)
+{
+	uint32_t len = RTE_MIN(pkt->pkt_len, h->path->snaplen);
+
+	if (h->hold != NULL && (pkt->ol_flags & unusual(h->is_tx)) == 0 &&
+	    vmirror_hold_takes(h->hold, pkt, len))
+		write_held(h, pkt, len, burst, t);
+	else
+		write_copied(h, pkt, burst, t);
+}
+
+/*
+ * The core's place in the ring and what it has counted, while it stays with plain packets: a copy that
+ * the compiler keeps in registers, as none but inline functions see it.
+ */
+struct pen {
+	uint8_t *base;
+	uint64_t mask;
+	uint64_t next; /* reserved up to here */
+	uint64_t end;  /* room up to here, as of the last look */
+	uint64_t bytes;
+	uint32_t captured;
+	uint32_t truncated;
+};
+
+static inline struct pen
+take_pen(const struct vmirror_ring *ring)
+{
+	return (struct pen){
+		.base = ring->base,
+		.mask = ring->size - 1,
+		.next = ring->next,
+		.end = ring->tail_seen + ring->size,
+	};
+}
+
 static inline void
-write_plain(const struct vmirror_ring_hook *h, struct rte_mbuf *pkt, struct burst *burst,
-	    struct vmirror_tally *t)
+lay_down(const struct pen *pen, struct vmirror_ring *ring, struct vmirror_tally *t)
+{
+	ring->next = pen->next;
+	t->captured += pen->captured;
+	t->bytes += pen->bytes;
+	t->truncated += pen->truncated;
+}
+
+/* @return whether there was room, as of the last look */
+static inline bool
+write_plain(const struct rte_mbuf *pkt, bool is_tx, uint32_t snaplen, const struct burst *burst,
+	    struct pen *pen)
 {
 	uint32_t wire_len = pkt->pkt_len;
-	uint32_t len = RTE_MIN(wire_len, h->path->snaplen);
-	struct vmirror_entry *entry;
+	uint32_t len = RTE_MIN(wire_len, snaplen);
+	uint64_t after = pen->next + vmirror_entry_size(len);
+	struct vmirror_entry *entry = (void *)(pen->base + (pen->next & pen->mask));
 
-	if (h->hold != NULL && vmirror_hold_takes(h->hold, pkt, len)) {
-		write_held(h, pkt, len, burst, t);
-		return;
-	}
-	entry = reserve(h, len, burst, t);
-	if (__builtin_expect(entry == NULL, 0)) {
-		t->no_room++;
-		return;
-	}
+	if (__builtin_expect(after > pen->end, 0))
+		return false;
+	pen->next = after;
 	*entry = (struct vmirror_entry){
 		.tsc = burst->tsc,
 		.len = len,
 		.wire_len = wire_len,
-		.flags = h->is_tx ? burst->marks : (uint32_t)(pkt->ol_flags & VMIRROR_RX_WORD),
-		.hash = h->is_tx ? 0 : pkt->hash.rss,
+		.flags = is_tx ? burst->marks : (uint32_t)(pkt->ol_flags & VMIRROR_RX_WORD),
+		.hash = is_tx ? 0 : pkt->hash.rss,
 		.type = pkt->packet_type,
 		.port = pkt->port,
 	};
@@ -217,7 +261,10 @@ write_plain(const struct vmirror_ring_hook *h, struct rte_mbuf *pkt, struct burs
 		copy(entry->bytes, rte_pktmbuf_mtod(pkt, const uint8_t *), len);
 	else
 		gather(entry->bytes, pkt, 0, len);
-	count(t, wire_len, len);
+	pen->captured++;
+	pen->bytes += wire_len;
+	pen->truncated += len < wire_len;
+	return true;
 }
 
 /* The sink has failed for good: packets are counted as rejected, and not copied. */
@@ -279,7 +326,10 @@ write_all(struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
 	  struct vmirror_tally *t)
 {
 	const struct vmirror_filter *filter = h->path->filter;
-	const uint64_t mask = unusual(h->is_tx);
+	const bool is_tx = h->is_tx, holds = h->hold != NULL;
+	const uint64_t mask = unusual(is_tx);
+	const uint32_t snaplen = h->path->snaplen;
+	struct pen pen = take_pen(h->ring);
 	struct burst burst = {
 		.tsc = rte_rdtsc(),
 		.marks = t->repeats > 0 ? VMIRROR_ENTRY_REPEAT : 0,
@@ -289,15 +339,18 @@ write_all(struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,
 	for (i = 0; i < n; i++) {
 		if (i + AHEAD < n && wants_bytes(h, pkts[i + AHEAD]))
 			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + AHEAD], const void *));
-		if (filter != NULL && !vmirror_packet_passes(filter, pkts[i], h->is_tx))
+		if (filter != NULL && !vmirror_packet_passes(filter, pkts[i], is_tx)) {
 			t->filtered++;
-		else if (h->limit != NULL && !takes(h, pkts[i]))
+		} else if (h->limit != NULL && !takes(h, pkts[i])) {
 			t->sampled_out++;
-		else if (__builtin_expect((pkts[i]->ol_flags & mask) != 0, 0))
-			write_unusual(h, pkts[i], &burst, t);
-		else
-			write_plain(h, pkts[i], &burst, t);
+		} else if (__builtin_expect((pkts[i]->ol_flags & mask) != 0, 0) || holds ||
+			   !write_plain(pkts[i], is_tx, snaplen, &burst, &pen)) {
+			lay_down(&pen, h->ring, t);
+			write_any(h, pkts[i], &burst, t);
+			pen = take_pen(h->ring);
+		}
 	}
+	lay_down(&pen, h->ring, t);
 	if (h->trigger != NULL)
 		look_for_trigger(h, pkts, n, burst.tsc);
 }
