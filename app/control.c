@@ -40,15 +40,23 @@ now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void
-take_request(struct control *control)
+/* @return false: nothing was to be asked for by this signal */
+static bool
+take_request(struct control *control, int signal)
 {
+	void (*ask)(void *arg) = NULL;
+
 	pthread_mutex_lock(&control->lock);
-	if (control->phase == CONTROL_RUNNING)
-		control->on_request();
-	else
+	if (signal == SIGUSR1)
+		ask = control->asks.snapshot;
+	else if (signal == SIGHUP)
+		ask = control->asks.reload;
+	if (control->phase == CONTROL_RUNNING && ask != NULL)
+		ask(control->asks.arg);
+	else if (signal == SIGUSR1)
 		say("SIGUSR1: no packets flow now");
 	pthread_mutex_unlock(&control->lock);
+	return ask != NULL || signal == SIGUSR1;
 }
 
 static void
@@ -64,7 +72,7 @@ take_end(struct control *control, int signal)
 	}
 }
 
-/* The kernel sorts those that wait by their numbers: what was asked for comes before the end. */
+/* What was asked for comes before the end. */
 static void
 take_signals(struct control *control)
 {
@@ -73,10 +81,10 @@ take_signals(struct control *control)
 	unsigned int n = len > 0 ? (unsigned int)((size_t)len / sizeof(info[0])) : 0, i;
 
 	for (i = 0; i < n; i++)
-		if (info[i].ssi_signo == SIGUSR1)
-			take_request(control);
+		if (take_request(control, (int)info[i].ssi_signo))
+			info[i].ssi_signo = 0;
 	for (i = 0; i < n; i++)
-		if (info[i].ssi_signo != SIGUSR1)
+		if (info[i].ssi_signo != 0)
 			take_end(control, (int)info[i].ssi_signo);
 }
 
@@ -149,7 +157,7 @@ housekeeping(void *arg)
 	}
 }
 
-/* Signals that are read. SIGHUP ends vmirror unless it is ignored already: nohup(1) did that. */
+/* Signals that are read. SIGHUP is, unless it is ignored already: nohup(1) did that. */
 static void
 known_signals(sigset_t *set)
 {
@@ -193,14 +201,14 @@ control_start(struct control *control, struct vmirror_error *err)
 
 void
 control_run(struct control *control, const struct control_clock clocks[CONTROL_CLOCKS],
-	    void (*on_request)(void), uint64_t duration_ms)
+	    const struct control_asks *asks, uint64_t duration_ms)
 {
 	uint64_t now = now_ms();
 	unsigned int i;
 
 	pthread_mutex_lock(&control->lock);
 	control->phase = CONTROL_RUNNING;
-	control->on_request = on_request;
+	control->asks = *asks;
 	for (i = 0; i < CONTROL_CLOCKS; i++) {
 		control->clock[i] = clocks[i];
 		control->clock[i].next_ms = now + clocks[i].every_ms;

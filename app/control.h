@@ -5,7 +5,7 @@
 /*
  * The housekeeping thread: signals, --duration, --stats and sinks that come back, so that no lcore
  * has to. It lives from before EAL is started until after EAL is gone, so that Ctrl-C is heard at
- * any time. SIGUSR1 asks for something while packets flow, and is passed over else.
+ * any time. SIGUSR1 and SIGHUP ask for something while packets flow, and are passed over else.
  */
 
 #include <pthread.h>
@@ -30,6 +30,13 @@ struct control_clock {
 
 #define CONTROL_CLOCKS 2
 
+/* What signals ask for while packets flow, on the housekeeping thread. */
+struct control_asks {
+	void (*snapshot)(void *arg); /* SIGUSR1 */
+	void (*reload)(void *arg);   /* SIGHUP; NULL: that ends vmirror, as SIGTERM does */
+	void *arg;
+};
+
 struct control {
 	pthread_t thread;
 	int signal_fd;
@@ -39,8 +46,8 @@ struct control {
 	pthread_mutex_t lock; /* over all of the following, and held while a clock's work is done */
 	enum control_phase phase;
 	struct control_clock clock[CONTROL_CLOCKS];
-	void (*on_request)(void); /* SIGUSR1; NULL: nothing */
-	uint64_t end_ms;          /* when the duration is over; 0: never */
+	struct control_asks asks;
+	uint64_t end_ms; /* when the duration is over; 0: never */
 
 	uint64_t signal_ms; /* when a signal first asked for the end; 0: none did. The thread's */
 };
@@ -58,12 +65,12 @@ control_start(struct control *control, struct vmirror_error *err);
  * Packets flow from now on.
  *
  * @param clocks       what is to be done until control_pause(), and how often
- * @param on_request   what SIGUSR1 asks for
+ * @param asks         what signals ask for
  * @param duration_ms  0: without end
  */
 void
 control_run(struct control *control, const struct control_clock clocks[CONTROL_CLOCKS],
-	    void (*on_request)(void), uint64_t duration_ms);
+	    const struct control_asks *asks, uint64_t duration_ms);
 
 /** The lcores have ended. On return no clock's work is being done, and none will be. */
 void

@@ -61,8 +61,9 @@ static const char spec[] =
 	"    --mirror 'name=live,port=0000:01:00.0,dir=rx,snaplen=128,"
 	"sink=[net_tap_live,iface=mon0]'\n"
 	"\n"
-	"SIGINT and SIGTERM end it, SIGUSR1 makes a snapshot of each recorder. Exit status:\n"
-	"0, 1 when it could not run, 2 for bad usage.\n";
+	"SIGINT and SIGTERM end it, SIGUSR1 makes a snapshot of each recorder, SIGHUP has the "
+	"file\n"
+	"of --config read again. Exit status: 0, 1 when it could not run, 2 for bad usage.\n";
 
 void
 help_print(void)

@@ -33,6 +33,7 @@
 #include "ovs.h"
 #include "pair.h"
 #include "port.h"
+#include "reload.h"
 #include "report.h"
 #include "say.h"
 
@@ -77,14 +78,33 @@ tend(void *arg)
 	vmirror_engine_tend();
 }
 
+static int
+reload_for_client(void *arg, struct vmirror_error *text)
+{
+	int ret = reload_now(arg, text);
+
+	say("%s%s", ret == 0 ? "" : "not reloaded: ", text->text);
+	return ret;
+}
+
+static void
+reload_for_signal(void *arg)
+{
+	struct vmirror_error text;
+
+	reload_for_client(arg, &text);
+}
+
 /* Where it was not asked for, that there is none is no reason not to run. */
 static int
-start_control(const struct options *options, struct vmirror_error *err)
+start_control(const struct options *options, struct reload *reload, struct vmirror_error *err)
 {
 	const struct vmirror_control_opts opts = {
 		.size = sizeof(opts),
 		.path = options->control,
 		.group = options->control_group,
+		.reload = reload_for_client,
+		.arg = reload,
 	};
 	char path[256];
 	int ret;
@@ -106,8 +126,13 @@ start_control(const struct options *options, struct vmirror_error *err)
 /* Ports are started, mirrors attached. */
 static int
 run(const struct options *options, struct control *control, struct ports *ports,
-    struct vmirror_error *err)
+    struct reload *reload, struct vmirror_error *err)
 {
+	const struct control_asks asks = {
+		.snapshot = mirrors_snapshot,
+		.reload = reload->path != NULL ? reload_for_signal : NULL,
+		.arg = reload,
+	};
 	struct report figures;
 	const struct control_clock clocks[CONTROL_CLOCKS] = {
 		{.every_ms = options->stats_ms, .run = print_report, .arg = &figures},
@@ -125,11 +150,11 @@ run(const struct options *options, struct control *control, struct ports *ports,
 		snprintf(err->text, sizeof(err->text), "out of memory");
 		goto fini_forward;
 	}
-	ret = start_control(options, err);
+	ret = start_control(options, reload, err);
 	if (ret < 0)
 		goto fini_report;
 	say("forwarding; Ctrl-C ends");
-	control_run(control, clocks, mirrors_snapshot, options->duration_ms);
+	control_run(control, clocks, &asks, options->duration_ms);
 	ret = forward_run(&forward);
 	control_pause(control);
 	if (ret < 0)
@@ -153,8 +178,11 @@ run_ports(const struct options *options, struct control *control, struct ports *
 	  struct vmirror_error *err)
 {
 	struct mirrors mirrors = {0};
+	struct reload reload;
 	char line[256];
 	int ret;
+
+	reload_init(&reload, options->config_path);
 
 	ret = ports_pair(ports, options->forward, options->n_forward, err);
 	if (ret == 0)
@@ -162,7 +190,7 @@ run_ports(const struct options *options, struct control *control, struct ports *
 	if (ret == 0)
 		ret = mirrors_check(&mirrors, options, err);
 	if (ret < 0)
-		return ret;
+		goto fini_mirrors;
 	if (options->check) {
 		print_check(ports, &mirrors);
 		if (fflush(stdout) != 0 || ferror(stdout))
@@ -174,13 +202,14 @@ run_ports(const struct options *options, struct control *control, struct ports *
 	for (unsigned int i = 0; i < ports->n; i++)
 		say("%s", port_describe(&ports->port[i], line, sizeof(line)));
 	/* Who ends vmirror now may have seen a wrong file name: nothing more is touched. */
-	ret = mirrors_add(&mirrors, options, &control->stop, err);
+	ret = mirrors_add(&mirrors, options, &reload, &control->stop, err);
 	if (ret == 0 && !atomic_load(&control->stop))
 		ret = ports_start(ports, err);
 	if (ret == 0 && !atomic_load(&control->stop))
-		ret = run(options, control, ports, err);
+		ret = run(options, control, ports, &reload, err);
 fini_mirrors:
 	mirrors_fini(&mirrors);
+	reload_fini(&reload);
 	return ret;
 }
 

@@ -15,6 +15,7 @@
 #include "devargs/spec.h"
 
 #include "options.h"
+#include "reload.h"
 #include "say.h"
 
 int
@@ -54,12 +55,16 @@ free_all:
 }
 
 int
-mirrors_add(const struct mirrors *mirrors, const struct options *options, const atomic_bool *stop,
-	    struct vmirror_error *err)
+mirrors_add(const struct mirrors *mirrors, const struct options *options, struct reload *reload,
+	    const atomic_bool *stop, struct vmirror_error *err)
 {
-	for (unsigned int i = 0; i < mirrors->n && !atomic_load(stop); i++) {
-		int ret = vmirror_mirror_add(options->mirror[i].spec, NULL, err);
+	char name[VMIRROR_NAME_SIZE];
 
+	for (unsigned int i = 0; i < mirrors->n && !atomic_load(stop); i++) {
+		int ret = vmirror_mirror_add(options->mirror[i].spec, name, err);
+
+		if (ret == 0 && options->mirror[i].of_config)
+			ret = reload_note(reload, options->mirror[i].spec, name, err);
 		if (ret < 0)
 			return vmirror_error_prefix(err, ret, "%s: ", options->mirror[i].origin);
 		say("mirror %s: %s", mirrors->plan[i].name, mirrors->plan[i].text);
@@ -139,7 +144,7 @@ snapshot(const char *name)
 }
 
 void
-mirrors_snapshot(void)
+mirrors_snapshot(void *arg)
 {
 	recorders = 0;
 	for_each(snapshot);

@@ -11,6 +11,7 @@
 #include "vmirror.h"
 
 struct options;
+struct reload;
 
 struct mirrors {
 	struct vmirror_plan *plan; /* in the order of options.mirror */
@@ -31,11 +32,12 @@ mirrors_check(struct mirrors *mirrors, const struct options *options, struct vmi
 /**
  * Add them to the engine, one line each to stderr, until stop is set.
  *
- * @return 0; negative errno with err set
+ * @param reload  is told which the configuration file has
+ * @return        0; negative errno with err set
  */
 int
-mirrors_add(const struct mirrors *mirrors, const struct options *options, const atomic_bool *stop,
-	    struct vmirror_error *err);
+mirrors_add(const struct mirrors *mirrors, const struct options *options, struct reload *reload,
+	    const atomic_bool *stop, struct vmirror_error *err);
 
 /** Whether a mirror writes its capture to stdout, where nothing else may stand then. */
 bool
@@ -43,7 +45,7 @@ mirrors_take_stdout(const struct options *options);
 
 /** Begin a snapshot of each mirror with mode=recorder, and say so, or why not. */
 void
-mirrors_snapshot(void);
+mirrors_snapshot(void *arg);
 
 /** Detach all mirrors that the engine has, so that their counters are final. */
 void

@@ -57,6 +57,7 @@ add_mirror(struct options *options, const char *spec, const char *path, unsigned
 		return ret;
 	mirror = &options->mirror[options->n_mirror++];
 	mirror->spec = spec;
+	mirror->of_config = path != NULL;
 	if (path != NULL)
 		snprintf(mirror->origin, sizeof(mirror->origin), "%s:%u", path, line);
 	else if (line > 0)

@@ -15,6 +15,7 @@
 struct option_mirror {
 	const char *spec; /**< lives as long as argv and options.config */
 	char origin[256]; /**< "--mirror", "web.conf:3": to begin an error with */
+	bool of_config;   /**< it stands in the file */
 };
 
 /** What the command line says; strings point into argv. */

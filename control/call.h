@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "control/session.h"
-#include "vmirror_error.h"
+#include "vmirror.h"
 
 enum vmirror_param_type {
 	VMIRROR_PARAM_STRING,
@@ -31,8 +31,9 @@ struct vmirror_param {
 /** A request that is being run. */
 struct vmirror_call {
 	struct vmirror_session *session;
-	const json_t *params; /**< an object; as the table wants them */
-	json_t *result;       /**< an empty object, to be filled */
+	const struct vmirror_control_opts *host; /**< what the host does for clients */
+	const json_t *params;                    /**< an object; as the table wants them */
+	json_t *result;                          /**< an empty object, to be filled */
 };
 
 struct vmirror_method {

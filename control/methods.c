@@ -349,6 +349,27 @@ static const struct vmirror_param snapshot_params[] = {
 	{NULL},
 };
 
+static int
+reload(struct vmirror_call *call, struct vmirror_error *err)
+{
+	const struct vmirror_session *s = call->session;
+	int ret;
+
+	if (!s->all_rights)
+		return vmirror_error_set(err, -EPERM,
+					 "uid %u may not have the configuration read again; this "
+					 "process's user and root may",
+					 (unsigned int)s->uid);
+	if (call->host->reload == NULL)
+		return vmirror_error_set(
+			err, -ENOTSUP,
+			"this program has no configuration that it could read again");
+	ret = call->host->reload(call->host->arg, err);
+	if (ret == 0)
+		give(call, "text", vmirror_show_text(err->text));
+	return ret;
+}
+
 const struct vmirror_method vmirror_methods[] = {
 	{"version", "who is there, and what it can be asked", version_params, .run = version},
 	{"ports", "ports that can be mirrored", NULL, .run = ports},
@@ -361,5 +382,6 @@ const struct vmirror_method vmirror_methods[] = {
 	{"snapshot", "write what a mirror with mode=recorder has", snapshot_params,
 	 .takes_fds = true, .plugs = true, .run = snapshot},
 	{"watch", "counters, again and again", watch_params, .run = watch},
+	{"reload", "read the configuration again", NULL, .plugs = true, .run = reload},
 	{NULL},
 };

@@ -255,7 +255,11 @@ void
 vmirror_rpc_serve(struct vmirror_session *s, const char *line, size_t len,
 		  const struct vmirror_rpc_around *around)
 {
-	struct vmirror_call call = {.session = s, .result = json_object()};
+	struct vmirror_call call = {
+		.session = s,
+		.host = around->host,
+		.result = json_object(),
+	};
 	struct outcome outcome = {.code = 0};
 	json_t *request, *id;
 	json_error_t error;

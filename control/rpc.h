@@ -14,8 +14,9 @@
 /** The other side speaks another version of it. */
 #define VMIRROR_RPC_SKEW (-32001)
 
-/** Who runs methods: something is to be done around them. */
+/** Who runs methods: something is to be done around them, and some the host does. */
 struct vmirror_rpc_around {
+	const struct vmirror_control_opts *host;
 	void (*begin)(void *arg, const struct vmirror_method *method);
 	void (*end)(void *arg, const struct vmirror_method *method);
 	void *arg;

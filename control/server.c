@@ -78,7 +78,11 @@ end_method(void *arg, const struct vmirror_method *method)
 		busy(false);
 }
 
-static const struct vmirror_rpc_around around = {.begin = begin_method, .end = end_method};
+static const struct vmirror_rpc_around around = {
+	.host = &server.opts,
+	.begin = begin_method,
+	.end = end_method,
+};
 
 /* --- sessions */
 

@@ -122,6 +122,10 @@ vmirror_spec_fini(struct vmirror_spec *spec);
 bool
 vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b);
 
+/** Whether two sinks are the same vdev with the same arguments. */
+bool
+vmirror_spec_sink_equal(const struct vmirror_spec_sink *a, const struct vmirror_spec_sink *b);
+
 /** Whether the spec takes this queue. */
 bool
 vmirror_spec_has_queue(const struct vmirror_spec *spec, uint16_t queue);

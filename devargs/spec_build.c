@@ -225,8 +225,8 @@ same_queues(const struct vmirror_spec *a, const struct vmirror_spec *b)
 }
 
 /* In the same order, which means something to some drivers. */
-static bool
-same_sink(const struct vmirror_spec_sink *a, const struct vmirror_spec_sink *b)
+bool
+vmirror_spec_sink_equal(const struct vmirror_spec_sink *a, const struct vmirror_spec_sink *b)
 {
 	if (!same_text(a->vdev, b->vdev) || a->n_args != b->n_args)
 		return false;
@@ -249,7 +249,7 @@ vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b)
 	       a->has_core == b->has_core && a->core == b->core && a->reference == b->reference &&
 	       same_text(a->trigger, b->trigger) && a->before_ms == b->before_ms &&
 	       a->after_ms == b->after_ms && a->snapshots == b->snapshots &&
-	       same_sink(&a->sink, &b->sink);
+	       vmirror_spec_sink_equal(&a->sink, &b->sink);
 }
 
 bool

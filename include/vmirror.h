@@ -215,6 +215,24 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 		     unsigned int *bad, struct vmirror_error *err);
 
 /**
+ * Put mirrors in the place of others, as a changed configuration asks for. First all that are to come are
+ * checked, as if those that go were not there; when one is bad nothing changes. Then those that go are taken
+ * away, and the others made. Should one fail all the same, those made are taken away again, and those
+ * that went are made again, as far as that can be (a file that is there may keep them from it), which
+ * notify tells. Mirrors that are named in neither lose nothing.
+ *
+ * @param old, n_old  names of those that go; one that is not there is passed over
+ * @param specs, n    those that come
+ * @param names       array of n that receives their names
+ * @param bad         receives the index of the first bad spec on failure; may be NULL
+ * @return            0; as vmirror_mirror_add()
+ */
+VMIRROR_API int
+vmirror_mirror_replace(const char *const old[], unsigned int n_old, const char *const specs[],
+		       unsigned int n, char (*names)[VMIRROR_NAME_SIZE], unsigned int *bad,
+		       struct vmirror_error *err);
+
+/**
  * Packet counters. They conserve: exactly once a mirror is detached or has ended, and with
  * in_flight making up the difference before. (What a sink's driver then still holds, for a far end
  * that fetches its packets, is unknown; attached again, it is in flight again.)
@@ -388,7 +406,12 @@ struct vmirror_control_opts {
 	 * devargs has no lock. NULL: not called.
 	 */
 	void (*busy)(void *arg, int busy);
-	void *arg; /**< passed to busy */
+	/**
+	 * Read the host's configuration again, on the server's thread; err receives what is wrong with
+	 * it, or else a line on what was done. NULL: it has none.
+	 */
+	int (*reload)(void *arg, struct vmirror_error *err);
+	void *arg; /**< passed to both */
 };
 
 /**

@@ -122,33 +122,47 @@ vmirror_engine_tend(void)
 	return ret;
 }
 
-int
-vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
+static int
+add_one(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
 {
 	struct vmirror_mirror *mirror;
-	int ret = enter(err);
+	int ret = vmirror_mirror_create(&mirror, spec, err);
 
 	if (ret != 0)
 		return ret;
-	ret = vmirror_mirror_create(&mirror, spec, err);
-	if (ret != 0)
-		goto leave;
-
 	list_insert(mirror);
 	ret = vmirror_mirror_start(mirror, err);
 	if (ret != 0) {
 		list_remove(mirror);
 		vmirror_mirror_destroy(mirror);
-		goto leave;
+		return ret;
 	}
 	vmirror_mirror_read_ports(mirror);
 	if (name != NULL)
 		snprintf(name, VMIRROR_NAME_SIZE, "%s", mirror->spec.name);
 	vmirror_engine_wake();
+	return 0;
+}
 
-leave:
+int
+vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
+{
+	int ret = enter(err);
+
+	if (ret != 0)
+		return ret;
+	ret = add_one(spec, name, err);
 	leave();
 	return ret;
+}
+
+static void
+remove_one(struct vmirror_mirror *mirror)
+{
+	vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
+	vmirror_mirror_close(mirror);
+	list_remove(mirror);
+	vmirror_mirror_destroy(mirror);
 }
 
 int
@@ -159,12 +173,8 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 	pthread_mutex_lock(&vmirror_shared.control);
 	tidy();
 	mirror = find(name, err);
-	if (mirror != NULL) {
-		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
-		vmirror_mirror_close(mirror);
-		list_remove(mirror);
-		vmirror_mirror_destroy(mirror);
-	}
+	if (mirror != NULL)
+		remove_one(mirror);
 	leave();
 	return mirror != NULL ? 0 : -ENOENT;
 }
@@ -277,16 +287,14 @@ check_one(const char *spec, struct vmirror_plan *plan, struct vmirror_error *err
 	return 0;
 }
 
-int
-vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
-		     unsigned int *bad, struct vmirror_error *err)
+static int
+check_all(const char *const specs[], unsigned int n, struct vmirror_plan *plans, unsigned int *bad,
+	  struct vmirror_error *err)
 {
 	struct vmirror_mirror *last, *mirror;
 	unsigned int i;
-	int ret = enter(err);
+	int ret = 0;
 
-	if (ret != 0)
-		return ret;
 	/* All stay until the last is checked: names, interfaces and memory are taken together. */
 	last = TAILQ_LAST(&vmirror_shared.mirrors, vmirror_mirror_list);
 	for (i = 0; i < n && ret == 0; i++)
@@ -297,6 +305,115 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 	while ((mirror = TAILQ_LAST(&vmirror_shared.mirrors, vmirror_mirror_list)) != last) {
 		list_remove(mirror);
 		vmirror_mirror_destroy(mirror);
+	}
+	return ret;
+}
+
+int
+vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
+		     unsigned int *bad, struct vmirror_error *err)
+{
+	int ret = enter(err);
+
+	if (ret != 0)
+		return ret;
+	ret = check_all(specs, n, plans, bad, err);
+	leave();
+	return ret;
+}
+
+/* --- some in place of others */
+
+static void
+mark_leaving(const char *const names[], unsigned int n, bool leaves)
+{
+	struct vmirror_mirror *mirror;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		mirror = find(names[i], NULL);
+		if (mirror != NULL)
+			mirror->leaves = leaves;
+	}
+}
+
+/* Take them away. @return what they were made of, to be freed, NULL for those that were not there */
+static char **
+remove_all(const char *const names[], unsigned int n)
+{
+	char **specs = calloc(n + 1, sizeof(*specs));
+	struct vmirror_mirror *mirror;
+	char spec[VMIRROR_SPEC_TEXT_SIZE];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		mirror = find(names[i], NULL);
+		if (mirror == NULL)
+			continue;
+		vmirror_spec_build(&mirror->spec, spec, sizeof(spec));
+		remove_one(mirror);
+		if (specs != NULL)
+			specs[i] = strdup(spec);
+	}
+	return specs;
+}
+
+/* What is there again after one of those that were to come could not be made. */
+static void
+bring_back(char *const specs[], unsigned int n)
+{
+	struct vmirror_error err;
+	unsigned int i;
+
+	for (i = 0; specs != NULL && i < n; i++)
+		if (specs[i] != NULL && add_one(specs[i], NULL, &err) != 0)
+			vmirror_shared_notify(VMIRROR_ERROR, "it is not there again: %s", err.text);
+}
+
+static int
+add_all(const char *const specs[], unsigned int n, char (*names)[VMIRROR_NAME_SIZE],
+	unsigned int *bad, struct vmirror_error *err)
+{
+	struct vmirror_mirror *mirror;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n && ret == 0; i++)
+		ret = add_one(specs[i], names[i], err);
+	if (ret == 0)
+		return 0;
+	if (bad != NULL)
+		*bad = i - 1;
+	for (i--; i > 0; i--) {
+		mirror = find(names[i - 1], NULL);
+		if (mirror != NULL)
+			remove_one(mirror);
+	}
+	return ret;
+}
+
+int
+vmirror_mirror_replace(const char *const old[], unsigned int n_old, const char *const specs[],
+		       unsigned int n, char (*names)[VMIRROR_NAME_SIZE], unsigned int *bad,
+		       struct vmirror_error *err)
+{
+	unsigned int i;
+	char **before;
+	int ret = enter(err);
+
+	if (ret != 0)
+		return ret;
+	mark_leaving(old, n_old, true);
+	ret = check_all(specs, n, NULL, bad, err);
+	mark_leaving(old, n_old, false);
+	if (ret == 0) {
+		before = remove_all(old, n_old);
+		ret = add_all(specs, n, names, bad, err);
+		if (ret != 0)
+			bring_back(before, n_old);
+		for (i = 0; before != NULL && i < n_old; i++)
+			free(before[i]);
+		free(before);
 	}
 	leave();
 	return ret;

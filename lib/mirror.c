@@ -36,7 +36,7 @@ find_by_name(const char *name)
 	struct vmirror_mirror *mirror;
 
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
-		if (strcmp(mirror->spec.name, name) == 0)
+		if (!mirror->leaves && strcmp(mirror->spec.name, name) == 0)
 			return mirror;
 	return NULL;
 }
@@ -73,7 +73,7 @@ check_resources(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next) {
 		if (ret != 0)
 			return ret;
-		if (other->over && other->sink == NULL)
+		if (other->leaves || (other->over && other->sink == NULL))
 			continue;
 		if (strcmp(other->sink_plan.vdev, plan->vdev) == 0)
 			return vmirror_error_set(err, -EEXIST,
@@ -191,6 +191,32 @@ check_takes(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 	return 0;
 }
 
+/* Who goes has the same sink by the same name, whose vdev and interface are there until then. */
+static const struct vmirror_mirror *
+find_predecessor(const struct vmirror_mirror *mirror)
+{
+	const struct vmirror_mirror *other;
+
+	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next)
+		if (other->leaves && other->sink_plan.ops->takes == NULL &&
+		    strcmp(other->spec.name, mirror->spec.name) == 0 &&
+		    vmirror_spec_sink_equal(&other->spec.sink, &mirror->spec.sink))
+			return other;
+	return NULL;
+}
+
+static int
+plan_sink(struct vmirror_mirror *mirror, struct vmirror_error *err)
+{
+	const struct vmirror_mirror *before = find_predecessor(mirror);
+
+	if (before == NULL)
+		return vmirror_sink_check(&mirror->spec.sink, mirror->spec.name,
+					  vmirror_mirror_records(mirror), &mirror->sink_plan, err);
+	mirror->sink_plan = before->sink_plan;
+	return 0;
+}
+
 /* All that can be found wrong before anything is made outside the process. */
 static int
 prepare(struct vmirror_mirror *mirror, struct vmirror_error *err)
@@ -200,8 +226,7 @@ prepare(struct vmirror_mirror *mirror, struct vmirror_error *err)
 
 	ret = vmirror_mirror_find_sources(mirror, err);
 	if (ret == 0)
-		ret = vmirror_sink_check(&spec->sink, spec->name, vmirror_mirror_records(mirror),
-					 &mirror->sink_plan, err);
+		ret = plan_sink(mirror, err);
 	if (ret == 0)
 		ret = check_takes(mirror, err);
 	if (ret == 0)

@@ -129,6 +129,7 @@ struct vmirror_mirror {
 	struct vmirror_sink *sink; /**< NULL when it never ran or was closed; hook lock as well */
 	bool sink_gone; /**< somebody else removed the vdev; set under the hook lock, atomic */
 	bool planned;   /**< it is only being checked, and is never started */
+	bool leaves;    /**< others are being checked that are to replace it */
 	bool lost;      /**< the sink was, and may get a successor */
 	bool settled;   /**< what the sink's driver holds counts as unsent */
 	uint64_t next_try_ns;                    /**< before then none is tried */

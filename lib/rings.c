@@ -65,7 +65,8 @@ bytes_of_all(void)
 	uint64_t bytes = 0;
 
 	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
-		bytes += vmirror_mirror_bytes(mirror);
+		if (!mirror->leaves)
+			bytes += vmirror_mirror_bytes(mirror);
 	return bytes;
 }
 

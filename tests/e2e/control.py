@@ -172,6 +172,11 @@ def test_check():
         assert c.get("list")["mirrors"] == []
 
 
+def test_reload():
+    with Client() as c:
+        c.refused(2, "without --config", "reload")
+
+
 def test_watch():
     with Client() as c:
         c.get("add", spec=NULL + ",name=w")
@@ -498,6 +503,7 @@ def ask_as_nobody():
         "    c.refused(1, 'rights', 'check', specs=['port=0,sink=' + sink])\n"
         "    c.refused(1, 'rights', 'snapshot', name='roots', sink=sink)\n"
         "c.refused(1, \"not uid 65534's\", 'remove', name='roots')\n"
+        "c.refused(1, 'may not', 'reload')\n"
         "c.refused(22, 'more than a sink', 'snapshot', name='roots', sink='[file,fd=0],name=x',\n"
         "          fds=[os.open('/dev/null', os.O_WRONLY)])\n"
         "read, write = os.pipe()\n"

@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The configuration read again, by SIGHUP and through the control socket: only what changed changes, a
+# mirror that did not loses no packet, and a bad file changes nothing.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+begin ip ping tcpdump python3
+
+config=$T/mirrors.conf
+stays="name=stays,port=net_tap0,sink=[net_pcap,tx_pcap=$T/stays.pcap]"
+made_up="port=net_tap0,dir=rx,filter=arp,sink=[net_pcap,tx_pcap=$T/arp.pcap]"
+tap="name=tap,port=net_tap0,sink=[net_tap,iface=mon0]"
+
+configure() {
+	printf '%s\n' "$@" >"$config"
+}
+
+# ask METHOD: over the control socket; the answer's result or error.
+ask() {
+	python3 - "$T/control" "$1" <<-'END'
+		import json, socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": sys.argv[2]}).encode() + b"\n")
+		answer = json.loads(s.makefile().readline())
+		print(json.dumps(answer.get("result", answer.get("error"))))
+	END
+}
+
+mirrors_are() {
+	[ "$(ask list | grep -o '"name": "[^"]*"' | cut -d '"' -f 4 | sort | xargs)" = "$*" ]
+}
+
+filter_is() {
+	ask list | grep -q "name=$1,[^\"]*filter=$2"
+}
+
+lines() {
+	grep -c "$1" "$T/err" || true
+}
+
+more_lines() {
+	[ "$(lines "$1")" -gt "$2" ]
+}
+
+# reloads WORDS: SIGHUP makes it say so.
+reloads() {
+	local before
+	before=$(lines "$1")
+	kill -HUP "$vm"
+	wait_for 10 more_lines "$1" "$before" || fail "no '$1' after SIGHUP"
+}
+
+# bad WORDS LINE...: such a file changes nothing, and is told with its place.
+bad() {
+	local words=$1
+	shift
+	configure "$@"
+	reloads "not reloaded: $words"
+	mirrors_are mirror0 stays tap || fail "$words: the mirrors are not as they were: $(ask list)"
+	filter_is tap icmp || fail "$words: a filter is not as it was"
+	echo "ok $(grep "not reloaded" "$T/err" | tail -n 1)"
+}
+
+configure "$stays" "$made_up" "$tap,filter=icmp"
+host_add a
+host_add b
+start_vmirror -l "$core" --vdev net_tap0,iface=cable0 --vdev net_tap1,iface=cable1 -- \
+	--config "$config" --control "$T/control" --stats 0.5
+host_plug a cable0 192.0.2.1/24
+host_plug b cable1 192.0.2.2/24
+pings 5
+expect "the file's mirrors are there" mirrors_are mirror0 stays tap
+
+kill -HUP "$vm"
+expect "the same file changes nothing" wait_for 10 said '0 mirrors taken away, 0 added, 3 as they were'
+
+rounds=10
+[ -z "$soak" ] || rounds=200
+host_spawn a /dev/null "$T/flood.err" ping -q -n -f -i 0.002 192.0.2.2
+flood=$child
+for ((round = 0; round < rounds; round++)); do
+	configure "$stays" "$made_up" "$tap,filter=\"icmp and greater $((60 + round))\""
+	reloads '1 mirrors taken away, 1 added, 2 as they were'
+done
+expect "the one that changed is as the file has it" filter_is tap "icmp and greater $((59 + rounds))"
+kill -INT "$flood"
+wait_for 10 gone "$flood" || fail "ping did not end"
+expect "mon0 is there" interface mon0
+
+configure "$stays" "$made_up" "$tap,filter=icmp"
+[[ $(ask reload) == *"1 mirrors taken away, 1 added, 2 as they were"* ]] || fail "no reload by socket"
+echo "ok a client has it read as well"
+
+bad "$config:2:.*prot" "$stays" "prot=1,sink=[file,path=$T/x]"
+bad "$config:3:.*port 'eth7'" "$stays" "$made_up" "name=x,port=eth7,sink=[file,path=$T/x]"
+bad "$config:2:.*filter" "$stays" "$tap,filter=\"tcp portt 80\""
+bad "$config:2:.*'stays' is in use" "$stays" "name=stays,port=net_tap0,sink=[file,path=$T/x]"
+bad "$config:2:.*directory" "$stays" "name=x,port=net_tap0,sink=[file,path=/no/such/x]"
+rm "$config"
+reloads "not reloaded: .*No such file"
+expect "no file: the mirrors are as they were" mirrors_are mirror0 stays tap
+expect "nothing is left of what was refused" test ! -e "$T/x"
+
+configure "$stays"
+reloads '2 mirrors taken away, 0 added, 1 as they were'
+expect "those that the file has no more are gone" mirrors_are stays
+expect "and mon0 with them" no_interface mon0
+
+stop_vmirror INT
+all_delivered stays
+expect "the one that stayed has every packet that its hooks saw" \
+	test "$(pcap count "$T/stays.pcap")" = "$(counter stays captured)"
+expect "and they saw all that was sent" test "$(counter stays tx_seen)" = "$(counter stays tx_sent)"
+pings_seen=$(tcpdump -nr "$T/stays.pcap" 'icmp[icmptype] == icmp-echo' 2>/dev/null | wc -l)
+expect "of each ping one request, none of them missing" test "$pings_seen" = \
+	"$(tcpdump -nr "$T/stays.pcap" 'icmp[icmptype] == icmp-echoreply' 2>/dev/null | wc -l)"
+
+rm -f "$T"/*.pcap
+start_vmirror -l "$core" --vdev net_null0,no-rx=1 --
+kill -HUP "$vm"
+end_vmirror 20
+expect "without a configuration SIGHUP ends vmirror" test $status -eq 0
