@@ -73,12 +73,23 @@ check_before(struct run *run, struct vmirror_error *err)
 		       : 0;
 }
 
+/* The name that the process would have given means nothing to whoever named no mirror. */
+static int
+without_name(int ret, struct vmirror_error *err)
+{
+	const char *name = "mirror '", *end = strstr(err->text, "': ");
+
+	if (ret != 0 && end != NULL && strncmp(err->text, name, strlen(name)) == 0)
+		memmove(err->text, end + 3, strlen(end + 3) + 1);
+	return ret;
+}
+
 static int
 add(struct run *run, struct vmirror_error *err)
 {
 	int ret;
 
-	ret = check_before(run, err);
+	ret = without_name(check_before(run, err), err);
 	if (ret == 0)
 		ret = ctl_output_empty(&run->out, err);
 	if (ret != 0)
@@ -87,7 +98,7 @@ add(struct run *run, struct vmirror_error *err)
 			  ctl_must(json_pack("{s:s, s:b}", "spec", run->spec, "persist", false)),
 			  run->out.fd, &run->added, err);
 	if (ret != 0)
-		return ret;
+		return without_name(ret, err);
 	run->follow.name = ctl_json_text(run->added, "name");
 	/* Only when the process closes its end is the pipe's end there. */
 	ctl_output_close(&run->out);

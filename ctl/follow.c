@@ -134,26 +134,40 @@ judge(const json_t *stats)
 	return strcmp(name, "failed") == 0 ? END_FAILED : END_NOT_YET;
 }
 
+static void
+take_stats(const struct ctl_follow *follow, struct state *state, const json_t *result)
+{
+	json_t *stats = ctl_json_named(json_object_get(result, "mirrors"), follow->name);
+
+	if (stats == NULL) {
+		state->end = END_REMOVED;
+		return;
+	}
+	json_decref(state->stats);
+	state->stats = json_incref(stats);
+	state->end = judge(stats);
+}
+
 /* All that has come. */
 static void
 read_notifications(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
 {
-	json_t *params, *stats;
+	json_t *params;
 	int ret;
 
 	while ((ret = ctl_notified(follow->session, 0, &params, err)) == 1) {
-		stats = ctl_json_named(json_object_get(params, "mirrors"), follow->name);
-		if (stats != NULL) {
-			json_decref(state->stats);
-			state->stats = json_incref(stats);
-			state->end = judge(stats);
-		} else {
-			state->end = END_REMOVED;
-		}
+		take_stats(follow, state, params);
 		json_decref(params);
 	}
 	if (ret < 0)
 		state->end = END_LINK;
+}
+
+static bool
+has_child_ended(const struct ctl_follow *follow, struct state *state)
+{
+	return follow->child > 0 &&
+	       waitpid(follow->child, &state->status, WNOHANG) == follow->child;
 }
 
 static void
@@ -164,8 +178,7 @@ read_signals(const struct ctl_follow *follow, struct state *state)
 	while (read(follow->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo != SIGCHLD)
 			state->end = END_SIGNAL;
-		else if (follow->child > 0 &&
-			 waitpid(follow->child, &state->status, WNOHANG) == follow->child)
+		else if (has_child_ended(follow, state))
 			state->end = END_CHILD;
 	}
 }
@@ -196,6 +209,25 @@ stay(const struct ctl_follow *follow, struct state *state, struct vmirror_error 
 	return ret;
 }
 
+/* A child that has shown the mirror's last packet may end before we hear of the mirror's end. */
+static int
+ask_why(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
+{
+	json_t *result;
+	int ret;
+
+	ret = ctl_call(follow->session, "stats", ctl_must(json_pack("{s:s}", "name", follow->name)),
+		       &result, err);
+	if (ret != 0)
+		return ret;
+	take_stats(follow, state, result);
+	/* That nobody reads any more is not the mirror's failure. */
+	if (state->end == END_NOT_YET || state->end == END_FAILED)
+		state->end = END_CHILD;
+	json_decref(result);
+	return 0;
+}
+
 /* Its exact counts, which are had only of one that is taken away. */
 static int
 take_away(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
@@ -217,9 +249,8 @@ take_away(const struct ctl_follow *follow, struct state *state, struct vmirror_e
 static void
 await_child(const struct ctl_follow *follow, struct state *state)
 {
-	if (follow->child <= 0 || state->end == END_CHILD)
-		return;
-	while (waitpid(follow->child, &state->status, 0) < 0 && errno == EINTR)
+	/* One that was waited for before is not there any more. */
+	while (follow->child > 0 && waitpid(follow->child, &state->status, 0) < 0 && errno == EINTR)
 		;
 }
 
@@ -260,6 +291,10 @@ ctl_follow(struct ctl_follow *follow, struct vmirror_error *err)
 	wipe(&state);
 	/* From here on Ctrl-C is the second one. */
 	ctl_follow_signals_end(follow);
+	if (state.end == END_FAILED && has_child_ended(follow, &state))
+		state.end = END_CHILD;
+	if (ret == 0 && state.end == END_CHILD)
+		ret = ask_why(follow, &state, err);
 	snprintf(reason, sizeof(reason), "%s", ctl_json_text(state.stats, "reason"));
 	if (state.end == END_LINK)
 		ret = -ECONNRESET;
