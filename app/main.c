@@ -77,6 +77,32 @@ tend(void *arg)
 	vmirror_engine_tend();
 }
 
+/* Where it was not asked for, that there is none is no reason not to run. */
+static int
+start_control(const struct options *options, struct vmirror_error *err)
+{
+	const struct vmirror_control_opts opts = {
+		.size = sizeof(opts),
+		.path = options->control,
+		.group = options->control_group,
+	};
+	char path[256];
+	int ret;
+
+	if (options->no_control)
+		return 0;
+	ret = vmirror_control_start(&opts, err);
+	if (ret == 0) {
+		vmirror_control_path(path, sizeof(path));
+		say("control socket: %s", path);
+		return 0;
+	}
+	if (options->control != NULL || options->control_group != NULL)
+		return ret;
+	say("no control socket: %s", err->text);
+	return 0;
+}
+
 /* Ports are started, mirrors attached. */
 static int
 run(const struct options *options, struct control *control, struct ports *ports,
@@ -85,7 +111,7 @@ run(const struct options *options, struct control *control, struct ports *ports,
 	struct report figures;
 	const struct control_clock clocks[CONTROL_CLOCKS] = {
 		{.every_ms = options->stats_ms, .run = print_report, .arg = &figures},
-		{.every_ms = options->n_mirror > 0 ? TEND_MS : 0, .run = tend},
+		{.every_ms = TEND_MS, .run = tend},
 	};
 	struct forward forward;
 	int ret;
@@ -99,14 +125,19 @@ run(const struct options *options, struct control *control, struct ports *ports,
 		snprintf(err->text, sizeof(err->text), "out of memory");
 		goto fini_forward;
 	}
+	ret = start_control(options, err);
+	if (ret < 0)
+		goto fini_report;
 	say("forwarding; Ctrl-C ends");
 	control_run(control, clocks, mirrors_snapshot, options->duration_ms);
 	ret = forward_run(&forward);
 	control_pause(control);
 	if (ret < 0)
 		snprintf(err->text, sizeof(err->text), "lcores are busy: %s", strerror(-ret));
+	vmirror_control_stop();
 	mirrors_detach();
 	report_final(&figures);
+fini_report:
 	report_fini(&figures);
 fini_forward:
 	forward_fini(&forward);

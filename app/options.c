@@ -195,6 +195,27 @@ set_max_memory(struct options *options, const char *value, struct vmirror_error 
 }
 
 static int
+set_control(struct options *options, const char *value, struct vmirror_error *err)
+{
+	options->control = value;
+	return *value != '\0' ? 0 : vmirror_error_set(err, -EINVAL, "the path is empty");
+}
+
+static int
+set_control_group(struct options *options, const char *value, struct vmirror_error *err)
+{
+	options->control_group = value;
+	return *value != '\0' ? 0 : vmirror_error_set(err, -EINVAL, "the group is empty");
+}
+
+static int
+set_no_control(struct options *options, const char *value, struct vmirror_error *err)
+{
+	options->no_control = true;
+	return 0;
+}
+
+static int
 set_busy_poll(struct options *options, const char *value, struct vmirror_error *err)
 {
 	options->busy_poll = true;
@@ -235,6 +256,10 @@ static const struct option_def defs[] = {
 	{"txd", "N", "descriptors per tx queue (what the port prefers, else 256)", false, set_txd},
 	{"max-memory", "BYTES", "that mirrors may take for rings and packet buffers (no limit)",
 	 false, set_max_memory},
+	{"control", "PATH", "of the control socket (vmirror.PID in EAL's runtime directory)", false,
+	 set_control},
+	{"control-group", "GROUP", "whose members may connect to it", false, set_control_group},
+	{"no-control", NULL, "have none", false, set_no_control},
 	{"busy-poll", NULL, "never sleep: lower latency, a core burnt per lcore", false,
 	 set_busy_poll},
 	{"help", NULL, "print this, and end", true, set_help},
@@ -357,6 +382,17 @@ check_ovs(const struct options *options, struct vmirror_error *err)
 	return 0;
 }
 
+static int
+check_control(const struct options *options, struct vmirror_error *err)
+{
+	if (options->no_control && (options->control != NULL || options->control_group != NULL))
+		return vmirror_error_set(err, -EINVAL,
+					 "option '--no-control' is given with '--control%s': right "
+					 "would be one of them",
+					 options->control != NULL ? "" : "-group");
+	return 0;
+}
+
 /* Mirrors of the file go before those of the command line. */
 static int
 append_config(struct options *options, struct vmirror_error *err)
@@ -400,6 +436,8 @@ options_parse(struct options *options, int argc, char *argv[], struct vmirror_er
 		ret = append_config(options, err);
 	if (ret == 0)
 		ret = check_ovs(options, err);
+	if (ret == 0)
+		ret = check_control(options, err);
 	if (ret < 0)
 		options_fini(options);
 	return ret;

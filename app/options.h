@@ -25,12 +25,15 @@ struct options {
 	unsigned int n_mirror;
 	const char *config_path; /**< NULL: none */
 	struct vmirror_config config;
-	uint64_t stats_ms;    /**< 0: none */
-	uint64_t duration_ms; /**< 0: until a signal */
-	uint64_t max_memory;  /**< bytes that mirrors may take; 0: as much as there is */
-	uint16_t queues;      /**< per port; 0: as many as there is use for */
-	uint16_t mtu;         /**< 0: the ports' own */
-	uint16_t rxd, txd;    /**< descriptors per queue; 0: the ports' preference */
+	uint64_t stats_ms;         /**< 0: none */
+	uint64_t duration_ms;      /**< 0: until a signal */
+	uint64_t max_memory;       /**< bytes that mirrors may take; 0: as much as there is */
+	uint16_t queues;           /**< per port; 0: as many as there is use for */
+	uint16_t mtu;              /**< 0: the ports' own */
+	uint16_t rxd, txd;         /**< descriptors per queue; 0: the ports' preference */
+	const char *control;       /**< path of the control socket; NULL: where clients look */
+	const char *control_group; /**< who may connect besides; NULL: none */
+	bool no_control;
 	const char *ovs_port; /**< NULL: none */
 	const char *ovs_bridge;
 	bool check;

@@ -202,6 +202,28 @@ check_series(const struct vmirror_spec_sink *spec, struct vmirror_error *err)
 
 /* --- */
 
+/* Numbers are used again while the file behind one is still written: it is what counts. */
+static void
+name_descriptor(int fd, struct vmirror_sink_plan *plan)
+{
+	char link[64], what[PATH_MAX];
+	struct stat st;
+	ssize_t len;
+
+	plan->shareable = fstat(fd, &st) == 0 && S_ISCHR(st.st_mode);
+	if (fd == STDOUT_FILENO) {
+		snprintf(plan->resource, sizeof(plan->resource), "stdout");
+		return;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, what, sizeof(what) - 1);
+	if (len < 0)
+		len = snprintf(what, sizeof(what), "descriptor %d", fd);
+	what[len] = '\0';
+	snprintf(plan->resource, sizeof(plan->resource), "%s%s", what[0] == '/' ? "file " : "",
+		 what);
+}
+
 static void
 name_resource(const struct vmirror_writer_opts *opts, struct vmirror_sink_plan *plan)
 {
@@ -210,10 +232,7 @@ name_resource(const struct vmirror_writer_opts *opts, struct vmirror_sink_plan *
 	struct stat st;
 
 	if (opts->path == NULL) {
-		if (opts->fd == STDOUT_FILENO)
-			snprintf(plan->resource, sizeof(plan->resource), "stdout");
-		else
-			snprintf(plan->resource, sizeof(plan->resource), "descriptor %d", opts->fd);
+		name_descriptor(opts->fd, plan);
 		return;
 	}
 	/* /dev/null is nobody's. */

@@ -366,6 +366,59 @@ vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, 
 VMIRROR_API int
 vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n);
 
+/**
+ * The spec that a mirror was made of, as text: what stands in it, in one order, with the name that it got.
+ *
+ * @param buf, size  where to; terminated unless size is 0
+ * @return           length of the whole text as snprintf() counts it; -ENOENT with err set
+ */
+VMIRROR_API int
+vmirror_mirror_spec(const char *name, char *buf, size_t size, struct vmirror_error *err);
+
+/** Options of vmirror_control_start(); zero them, then set size. */
+struct vmirror_control_opts {
+	size_t size; /**< sizeof(struct vmirror_control_opts) */
+	/** Of the socket. NULL: vmirror.PID in rte_eal_get_runtime_dir(), where clients look. */
+	const char *path;
+	/** Its members may connect as well as the process's user and root, with less rights. NULL: none. */
+	const char *group;
+	/**
+	 * Called on the server's thread before something that may plug a vdev, with busy not 0, and
+	 * after it with 0. A host that plugs vdevs itself waits here until it does not, as EAL's list of
+	 * devargs has no lock. NULL: not called.
+	 */
+	void (*busy)(void *arg, int busy);
+	void *arg; /**< passed to busy */
+};
+
+/**
+ * Start the control server: a thread that takes requests from a Unix socket (doc/control.md) and calls
+ * the functions above, so that mirrors are made, shown and taken away in a running process. What clients
+ * have done is told by the engine's notify.
+ *
+ * Call it after vmirror_engine_init(). It copies opts; the strings need not stay.
+ *
+ * @param opts  may be NULL
+ * @return      0; -EALREADY; -EADDRINUSE, -ENAMETOOLONG, or what the system said of the socket; err set
+ */
+VMIRROR_API int
+vmirror_control_start(const struct vmirror_control_opts *opts, struct vmirror_error *err);
+
+/**
+ * Where the server listens.
+ *
+ * @return  length of the path, as snprintf() counts it; -ENOENT: there is no server
+ */
+VMIRROR_API int
+vmirror_control_path(char *buf, size_t size);
+
+/**
+ * End it: mirrors that belong to a client are taken away, as when the client ends. Call it before
+ * vmirror_engine_fini(). Takes none.
+ */
+VMIRROR_API void
+vmirror_control_stop(void);
+
 /** Version of the library, "MAJOR.MINOR.PATCH". */
 VMIRROR_API const char *
 vmirror_version(void);

@@ -412,6 +412,20 @@ vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n)
 	return count;
 }
 
+int
+vmirror_mirror_spec(const char *name, char *buf, size_t size, struct vmirror_error *err)
+{
+	const struct vmirror_mirror *mirror;
+	int len = -ENOENT;
+
+	pthread_mutex_lock(&vmirror_shared.control);
+	mirror = find(name, err);
+	if (mirror != NULL)
+		len = vmirror_spec_build(&mirror->spec, buf, size);
+	leave();
+	return len;
+}
+
 const char *
 vmirror_version(void)
 {

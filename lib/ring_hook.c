@@ -25,8 +25,9 @@
  * The drain has read the room that comes next; of small packets the copy would wait until it is this
  * core's again. With larger ones the processor sees it coming, and the request costs more than it gives.
  */
-#define SMALL      128 /* bytes of a packet */
-#define ROOM_AHEAD 512 /* bytes */
+#define SMALL      128  /* bytes of a packet */
+#define ROOM_AHEAD 1024 /* bytes; two lines, as an entry is longer than one */
+#define LINE       64
 
 /* Copy bytes of a packet from an offset on, over as many segments as there are. */
 static void
@@ -255,8 +256,10 @@ write_plain(const struct rte_mbuf *pkt, bool is_tx, uint32_t snaplen, const stru
 	if (__builtin_expect(after > pen->end, 0))
 		return false;
 	pen->next = after;
-	if (len <= SMALL)
+	if (len <= SMALL) {
 		__builtin_prefetch((uint8_t *)entry + ROOM_AHEAD, 1);
+		__builtin_prefetch((uint8_t *)entry + ROOM_AHEAD + LINE, 1);
+	}
 	*entry = (struct vmirror_entry){
 		.tsc = burst->tsc,
 		.len = len,

@@ -27,8 +27,8 @@ vmirror_shared_init(const struct vmirror_engine_opts *opts)
 	logtype = rte_log_register_type_and_pick_level("lib.vmirror", RTE_LOG_NOTICE);
 }
 
-void
-vmirror_shared_notify(enum vmirror_level level, const char *fmt, ...)
+static void
+tell(enum vmirror_level level, const char *fmt, va_list ap)
 {
 	static const uint32_t levels[] = {
 		[VMIRROR_INFO] = RTE_LOG_INFO,
@@ -36,13 +36,32 @@ vmirror_shared_notify(enum vmirror_level level, const char *fmt, ...)
 		[VMIRROR_ERROR] = RTE_LOG_ERR,
 	};
 	char text[VMIRROR_ERROR_SIZE];
-	va_list ap;
 
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (host.notify != NULL)
 		host.notify(host.notify_arg, level, text);
 	else if (!vmirror_shared.eal_gone)
 		rte_log(levels[level], logtype, "vmirror: %s\n", text);
+}
+
+void
+vmirror_shared_notify(enum vmirror_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell(level, fmt, ap);
+	va_end(ap);
+}
+
+void
+vmirror_shared_tell(enum vmirror_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	pthread_mutex_lock(&vmirror_shared.control);
+	tell(level, fmt, ap);
+	pthread_mutex_unlock(&vmirror_shared.control);
+	va_end(ap);
 }

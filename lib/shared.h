@@ -50,4 +50,9 @@ void
 vmirror_shared_notify(enum vmirror_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/** The same without the lock: takes it. */
+void
+vmirror_shared_tell(enum vmirror_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 #endif

@@ -65,6 +65,14 @@ vmirror_stats_value(const struct vmirror_stats *stats, const struct vmirror_stat
 	return *(const uint64_t *)((const char *)stats + field->offset);
 }
 
+bool
+vmirror_stats_is_counter(const struct vmirror_stats_field *field)
+{
+	const size_t first = offsetof(struct vmirror_stats, total);
+
+	return field->offset >= first && field->offset < first + sizeof(struct vmirror_counters);
+}
+
 const char *
 vmirror_stats_state(const struct vmirror_stats *stats)
 {

@@ -20,6 +20,10 @@ extern const struct vmirror_stats_field vmirror_stats_fields[];
 uint64_t
 vmirror_stats_value(const struct vmirror_stats *stats, const struct vmirror_stats_field *field);
 
+/** Whether it is one of struct vmirror_counters, which queues have as well. */
+bool
+vmirror_stats_is_counter(const struct vmirror_stats_field *field);
+
 /** "attached", … */
 const char *
 vmirror_stats_state(const struct vmirror_stats *stats);

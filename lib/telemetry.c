@@ -13,6 +13,7 @@
 
 #include <rte_telemetry.h>
 
+#include "devargs/spec.h"
 #include "lib/compat.h"
 #include "lib/stats.h"
 #include "vmirror.h"
@@ -51,6 +52,65 @@ stats(const char *cmd, const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
+static int
+info(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct vmirror_stats s = {.size = sizeof(s)};
+	char spec[VMIRROR_SPEC_TEXT_SIZE];
+
+	if (params == NULL || vmirror_mirror_stats(params, &s, NULL) != 0 ||
+	    vmirror_mirror_spec(params, spec, sizeof(spec), NULL) < 0)
+		return -ENOENT;
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name", s.name);
+	rte_tel_data_add_dict_string(d, "state", vmirror_stats_state(&s));
+	rte_tel_data_add_dict_string(d, "reason", s.reason);
+	/* Longer ones than telemetry takes are cut. */
+	spec[RTE_TEL_MAX_STRING_LEN - 1] = '\0';
+	rte_tel_data_add_dict_string(d, "spec", spec);
+	rte_tel_data_add_dict_int(d, "hooks", (int)s.hooks);
+	return 0;
+}
+
+static int
+add_queue(struct rte_tel_data *d, const struct vmirror_queue_stats *q)
+{
+	struct vmirror_stats s = {.total = q->counters};
+	struct rte_tel_data *queue = rte_tel_data_alloc();
+	const struct vmirror_stats_field *field;
+
+	if (queue == NULL)
+		return -ENOMEM;
+	rte_tel_data_start_dict(queue);
+	rte_tel_data_add_dict_string(queue, "port", q->port);
+	rte_tel_data_add_dict_int(queue, "queue", q->queue);
+	rte_tel_data_add_dict_string(queue, "dir", q->is_tx ? "tx" : "rx");
+	for (field = vmirror_stats_fields; field->name != NULL; field++)
+		if (vmirror_stats_is_counter(field))
+			vmirror_tel_add_u64(queue, field->name, vmirror_stats_value(&s, field));
+	return rte_tel_data_add_array_container(d, queue, 0);
+}
+
+/* Telemetry shows so many: the others are left out. */
+static int
+queue_stats(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct vmirror_queue_stats *q = calloc(RTE_TEL_MAX_ARRAY_ENTRIES, sizeof(*q));
+	int n = -ENOENT, i;
+
+	if (q == NULL)
+		return -ENOMEM;
+	if (params != NULL)
+		n = vmirror_mirror_queue_stats(params, q, RTE_TEL_MAX_ARRAY_ENTRIES, NULL);
+	if (n >= 0)
+		rte_tel_data_start_array(d, RTE_TEL_CONTAINER);
+	for (i = 0; i < n && i < RTE_TEL_MAX_ARRAY_ENTRIES; i++)
+		if (add_queue(d, &q[i]) != 0)
+			break;
+	free(q);
+	return n < 0 ? n : 0;
+}
+
 void
 vmirror_telemetry_init(void)
 {
@@ -62,4 +122,7 @@ vmirror_telemetry_init(void)
 	rte_telemetry_register_cmd("/vmirror/list", list, "Names of all mirrors. No parameters");
 	rte_telemetry_register_cmd("/vmirror/stats", stats,
 				   "Counters of a mirror. Parameter: its name");
+	rte_telemetry_register_cmd("/vmirror/queue_stats", queue_stats,
+				   "Counters of each of its queues. Parameter: its name");
+	rte_telemetry_register_cmd("/vmirror/info", info, "What a mirror is. Parameter: its name");
 }

@@ -43,13 +43,15 @@
 
 static struct plugin_mirrors mirrors;
 static struct vmirror_error no_mirrors; /* why there are none */
+static bool is_plain;                   /* there is no configuration, and none was named */
 static pid_t loader;                    /* the process that loaded the plugin */
-static bool busy;                       /* the keeper is inside the library; atomic */
+static bool runs;                       /* the engine does; atomic */
+static int busy;                        /* threads of ours that are inside the library; atomic */
 
 static void
 set_busy(bool is_busy)
 {
-	__atomic_store_n(&busy, is_busy, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&busy, is_busy ? 1 : -1, __ATOMIC_RELAXED);
 }
 
 static int
@@ -71,6 +73,49 @@ start_engine(void)
 		plugin_log(VMIRROR_ERROR, "no mirrors: %s", err.text);
 	return ret;
 }
+
+/* --- the control socket */
+
+/* On its server's thread: a client has something made. */
+static void
+around_control(void *arg, int is_busy)
+{
+	if (is_busy) {
+		plugin_host_is_us();
+		plugin_host_wait_quiet();
+	}
+	set_busy(is_busy);
+}
+
+static void
+start_control(void)
+{
+	const struct vmirror_control_opts opts = {
+		.size = sizeof(opts),
+		.busy = around_control,
+	};
+	struct vmirror_error err;
+	char path[PATH_MAX];
+
+	if (vmirror_control_start(&opts, &err) != 0) {
+		plugin_log(VMIRROR_WARNING, "no control socket: %s", err.text);
+		return;
+	}
+	vmirror_control_path(path, sizeof(path));
+	plugin_log(VMIRROR_INFO, "control socket: %s", path);
+}
+
+/* The thread that listens cannot be waited for: the program may hold what it needs. */
+static void
+remove_socket(void)
+{
+	char path[PATH_MAX];
+
+	if (vmirror_control_path(path, sizeof(path)) > 0)
+		unlink(path);
+}
+
+/* --- */
 
 static bool
 is_wanted(const char *vdev)
@@ -102,6 +147,7 @@ keep(void *arg)
 
 	plugin_host_is_us();
 	settle();
+	start_control();
 	for (looks = 0;; looks++) {
 		set_busy(true);
 		if (looks % TEND_LOOKS == 0 && vmirror_engine_tend() != 0)
@@ -111,6 +157,8 @@ keep(void *arg)
 		rte_delay_us_sleep(LOOK_MS * 1000);
 	}
 	set_busy(false);
+	__atomic_store_n(&runs, false, __ATOMIC_RELAXED);
+	vmirror_control_stop();
 	return VMIRROR_THREAD_RETURN;
 }
 
@@ -134,10 +182,11 @@ wait_at_gate(void)
 static void
 wait_for_ports(void)
 {
-	plugin_log(VMIRROR_WARNING,
-		   "the mirrors begin when the program has started a port: there is "
-		   "no net_pcap, or no fifo could be made in '%s'",
-		   rte_eal_get_runtime_dir());
+	if (mirrors.n > 0)
+		plugin_log(VMIRROR_WARNING,
+			   "the mirrors begin when the program has started a port: there is "
+			   "no net_pcap, or no fifo could be made in '%s'",
+			   rte_eal_get_runtime_dir());
 	while (!plugin_host_has_begun())
 		rte_delay_us_sleep(LOOK_MS * 1000);
 	plugin_host_wait_quiet();
@@ -151,6 +200,7 @@ make_mirrors(bool at_gate)
 
 	set_busy(true);
 	ret = start_engine();
+	__atomic_store_n(&runs, ret == 0, __ATOMIC_RELAXED);
 	if (ret == 0 && at_gate)
 		plugin_mirrors_begin(&mirrors);
 	set_busy(false);
@@ -171,10 +221,9 @@ begin(void *arg)
 	gate = wait_at_gate();
 	if (gate == PLUGIN_GATE_SECONDARY)
 		return NULL;
-	if (mirrors.n == 0) {
-		plugin_log(VMIRROR_ERROR, "no mirrors: %s", no_mirrors.text);
-		return NULL;
-	}
+	if (mirrors.n == 0)
+		plugin_log(is_plain ? VMIRROR_INFO : VMIRROR_ERROR,
+			   "no mirrors: %s; vmirrorctl can add some", no_mirrors.text);
 	if (gate == PLUGIN_GATE_NONE)
 		wait_for_ports();
 	if (!make_mirrors(gate == PLUGIN_GATE_REACHED))
@@ -238,7 +287,10 @@ static void __attribute__((destructor)) at_exit(void)
 	if (getpid() != loader)
 		return;
 	plugin_gate_clear();
-	if (__atomic_load_n(&busy, __ATOMIC_RELAXED) || mirrors.n == 0)
+	if (!__atomic_load_n(&runs, __ATOMIC_RELAXED))
+		return;
+	remove_socket();
+	if (__atomic_load_n(&busy, __ATOMIC_RELAXED) != 0)
 		return;
 	room = vmirror_mirror_list(NULL, 0);
 	names = calloc((size_t)room + 1, sizeof(*names));
@@ -264,6 +316,7 @@ vmirror_payload_start(void)
 	ret = plugin_mirrors_read(&mirrors, path, &no_mirrors);
 	if (ret == 0 && mirrors.n == 0)
 		vmirror_error_set(&no_mirrors, -ENOENT, "%s names none", path);
+	is_plain = ret == -ENOENT && mirrors.n == 0 && getenv("VMIRROR_CONFIG") == NULL;
 	loader = getpid();
 	ret = plugin_gate_plan(mirrors.n > 0);
 	if (ret == 0)

@@ -20,8 +20,9 @@
 #include "devargs/error.h"
 #include "writer/state.h"
 
-/* What was put is on its way so soon. */
-#define FLUSH_NS UINT64_C(500000000)
+/* What was put is on its way so soon; where somebody reads along, a person may be waiting. */
+#define FLUSH_NS      UINT64_C(500000000)
+#define FLUSH_PIPE_NS UINT64_C(20000000)
 
 /* How often it is looked where this thread runs, and who has ended. */
 #define PLACE_NS UINT64_C(100000000)
@@ -465,12 +466,19 @@ send_old(struct vmirror_writer *w, uint64_t age_ns)
 		vmirror_queue_send(w, false);
 }
 
+/* What is compressed does better in large pieces. */
+static bool
+is_read_along(const struct vmirror_writer *w)
+{
+	return w->file != NULL && w->file->file.out.is_pipe && w->compress == NULL;
+}
+
 void
 vmirror_writer_poll(struct vmirror_writer *w)
 {
 	w->now_ns = vmirror_writer_now_ns();
 	vmirror_queue_settle(w);
-	send_old(w, FLUSH_NS);
+	send_old(w, is_read_along(w) ? FLUSH_PIPE_NS : FLUSH_NS);
 	if (w->rotate_at != 0 && w->now_ns >= w->rotate_at && w->file != NULL && !loses(w) &&
 	    end_file(w))
 		w->rotate_at = 0;

@@ -109,7 +109,7 @@ is_forwarding() {
 
 # said REGEX: by vmirror, since it forwards.
 said() {
-	sed '1,/^vmirror: forwarding/d' "$T/err" | grep -Eq "^vmirror: .*($1)"
+	grep -Eq "^vmirror: .*($1)" < <(sed '1,/^vmirror: forwarding/d' "$T/err")
 }
 
 # Mirrors that do not say their mode are in that of VMIRROR_TEST_MODE.

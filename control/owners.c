@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "control/owners.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static TAILQ_HEAD(, vmirror_owner) owners = TAILQ_HEAD_INITIALIZER(owners);
+
+static struct vmirror_owner *
+find(const char *name)
+{
+	struct vmirror_owner *owner;
+
+	TAILQ_FOREACH (owner, &owners, next)
+		if (strcmp(owner->name, name) == 0)
+			return owner;
+	return NULL;
+}
+
+struct vmirror_owner *
+vmirror_owners_add(const char *name, const struct vmirror_session *s, bool persist)
+{
+	struct vmirror_owner *owner = calloc(1, sizeof(*owner));
+
+	if (owner == NULL)
+		return NULL;
+	/* One of that name was taken away elsewhere. */
+	vmirror_owners_forget(name);
+	snprintf(owner->name, sizeof(owner->name), "%s", name);
+	owner->pid = s->pid;
+	owner->uid = s->uid;
+	owner->session = persist ? NULL : s;
+	TAILQ_INSERT_TAIL(&owners, owner, next);
+	return owner;
+}
+
+const struct vmirror_owner *
+vmirror_owners_find(const char *name)
+{
+	return find(name);
+}
+
+void
+vmirror_owners_forget(const char *name)
+{
+	struct vmirror_owner *owner = find(name);
+
+	if (owner == NULL)
+		return;
+	TAILQ_REMOVE(&owners, owner, next);
+	free(owner);
+}
+
+const struct vmirror_owner *
+vmirror_owners_first_of(const struct vmirror_session *s)
+{
+	const struct vmirror_owner *owner;
+
+	TAILQ_FOREACH (owner, &owners, next)
+		if (owner->session == s)
+			return owner;
+	return NULL;
+}
+
+void
+vmirror_owners_clear(void)
+{
+	struct vmirror_owner *owner;
+
+	while ((owner = TAILQ_FIRST(&owners)) != NULL)
+		vmirror_owners_forget(owner->name);
+}

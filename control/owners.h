@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CONTROL_OWNERS_H
+#define CONTROL_OWNERS_H
+
+/* Whose the mirrors are that were added here. The server's thread only. */
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "control/session.h"
+#include "vmirror.h"
+
+struct vmirror_owner {
+	TAILQ_ENTRY(vmirror_owner) next;
+	char name[VMIRROR_NAME_SIZE];
+	pid_t pid; /**< of who added it */
+	uid_t uid;
+	/** The mirror ends with it; NULL: it stays. */
+	const struct vmirror_session *session;
+};
+
+/** Note that a mirror is a session's. @return NULL: out of memory */
+struct vmirror_owner *
+vmirror_owners_add(const char *name, const struct vmirror_session *s, bool persist);
+
+/** NULL: it was added elsewhere. */
+const struct vmirror_owner *
+vmirror_owners_find(const char *name);
+
+/** A mirror has gone. */
+void
+vmirror_owners_forget(const char *name);
+
+/** One of the mirrors that end with a session; NULL: none is left. */
+const struct vmirror_owner *
+vmirror_owners_first_of(const struct vmirror_session *s);
+
+/** All of them, at the end. */
+void
+vmirror_owners_clear(void);
+
+#endif

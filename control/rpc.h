@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CONTROL_RPC_H
+#define CONTROL_RPC_H
+
+/* JSON-RPC 2.0: a line becomes a call of a method, its outcome an answer. */
+
+#include <stddef.h>
+
+#include "control/call.h"
+
+/** Of the protocol that doc/control.md describes. */
+#define VMIRROR_RPC_PROTOCOL 1
+
+/** The other side speaks another version of it. */
+#define VMIRROR_RPC_SKEW (-32001)
+
+/** Who runs methods: something is to be done around them. */
+struct vmirror_rpc_around {
+	void (*begin)(void *arg, const struct vmirror_method *method);
+	void (*end)(void *arg, const struct vmirror_method *method);
+	void *arg;
+};
+
+/**
+ * Run a request and answer it. One that is no JSON leaves the session ended.
+ *
+ * @param line, len  without its newline
+ */
+void
+vmirror_rpc_serve(struct vmirror_session *s, const char *line, size_t len,
+		  const struct vmirror_rpc_around *around);
+
+/** Refuse what came, before there is a request, and end the session. */
+void
+vmirror_rpc_refuse(struct vmirror_session *s, int code, const char *message);
+
+#endif

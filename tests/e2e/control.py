@@ -1,0 +1,520 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""A client of the control socket that has no manners: control.sh runs it beside vmirror.
+
+    control.py SOCKET PROCESS_ID DIRECTORY
+
+Each function below is a test; it ends the script when it fails. doc/control.md has the protocol."""
+
+import array
+import errno
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+PATH, PID, DIRECTORY = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+ROUNDS = 1000 if os.environ.get("VMIRROR_TEST_SOAK") else 100
+NULL = "port=0,filter=tcp port 7,sink=[file,path=/dev/null]"
+
+
+class Client:
+    """A connection, and the requests on it."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        while (error := self.socket.connect_ex(PATH)) == errno.EAGAIN:  # so many wait already
+            time.sleep(0.001)
+        assert error == 0, os.strerror(error)
+        self.rest = b""
+        self.id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data, fds=()):
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self.socket.sendmsg([data], rights)
+
+    def line(self):
+        """The next message, or None where the other side hung up."""
+        while b"\n" not in self.rest:
+            try:
+                more = self.socket.recv(1 << 16)
+            except ConnectionResetError:
+                return None
+            if not more:
+                return None
+            self.rest += more
+        line, self.rest = self.rest.split(b"\n", 1)
+        return json.loads(line)
+
+    def ask(self, method, fds=(), **params):
+        self.id += 1
+        request = {"jsonrpc": "2.0", "id": self.id, "method": method, "params": params}
+        self.send(json.dumps(request).encode() + b"\n", fds)
+        answer = self.line()
+        assert answer and answer["id"] == self.id and answer["jsonrpc"] == "2.0", answer
+        return answer
+
+    def get(self, method, fds=(), **params):
+        answer = self.ask(method, fds, **params)
+        assert "result" in answer, answer
+        return answer["result"]
+
+    def refused(self, code, words, method, fds=(), **params):
+        self.is_refusal(self.ask(method, fds, **params), code, words)
+
+    @staticmethod
+    def is_refusal(answer, code, words):
+        assert answer and "result" not in answer, answer
+        error = answer["error"]
+        assert error["code"] == code and words in error["message"], error
+        assert "\n" not in error["message"], error
+
+
+def names():
+    with Client() as c:
+        return [mirror["name"] for mirror in c.get("list")["mirrors"]]
+
+
+def wait_for(condition, what, seconds=5):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s for: {what}"
+        time.sleep(0.01)
+
+
+def descriptors():
+    found = []
+    for n in os.listdir(f"/proc/{PID}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{PID}/fd/{n}"))
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return sorted(found)
+
+
+def at_rest():
+    """The descriptors when no client is left of those before."""
+    time.sleep(0.2)
+    return descriptors()
+
+
+def as_before(before):
+    try:
+        wait_for(lambda: descriptors() == before, "descriptors are as before")
+    except AssertionError:
+        print("before:", before, "\nnow:", descriptors())
+        raise
+
+
+def threads():
+    return len(os.listdir(f"/proc/{PID}/task"))
+
+
+def memory():
+    with open(f"/proc/{PID}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+
+# --- what there is
+
+
+def test_version():
+    with Client() as c:
+        v = c.get("version", protocol=1, client="test")
+        assert v["protocol"] == 1 and v["pid"] == PID and v["program"] == "vmirror", v
+        assert v["you"] == {"pid": os.getpid(), "uid": 0, "all_rights": True}, v["you"]
+        methods = {m["name"] for m in v["methods"]}
+        assert {"version", "ports", "add", "remove", "list", "stats", "check", "watch"} <= methods
+        c.refused(-32001, "version 7", "version", protocol=7, client="vmirrorctl 9.9")
+        c.refused(-32001, "vmirrorctl 9.9", "version", protocol=7, client="vmirrorctl 9.9")
+
+
+def test_ports():
+    with Client() as c:
+        ports = c.get("ports")["ports"]
+        assert [p["name"] for p in ports] == ["net_tap0", "net_tap1"], ports
+        assert all(p["started"] and p["rx_queues"] >= 1 for p in ports), ports
+        assert [p["number"] for p in ports] == [0, 1] and ports[0]["driver"] == "net_tap", ports
+
+
+def test_mirror():
+    with Client() as c:
+        assert c.get("add", spec=NULL + ",name=one") == {"name": "one"}
+        (one,) = c.get("list")["mirrors"]
+        assert one["state"] == "attached" and 'filter=tcp port 7' in one["spec"], one
+        assert one["owner"] == {"pid": os.getpid(), "uid": 0, "persist": False}, one
+        (stats,) = c.get("stats", name="one", queues=True)["mirrors"]
+        assert stats["seen"] >= 0 and len(stats["queues"]) == stats["hooks"] > 0, stats
+        c.refused(17, "'one' is in use", "add", spec=NULL + ",name=one")
+        last = c.get("remove", name="one")["stats"]
+        assert last["seen"] == last["filtered"] + last["captured"], last
+        c.refused(2, "no mirror 'one'", "remove", name="one")
+        c.refused(2, "no mirror 'one'", "stats", name="one")
+    assert names() == []
+
+
+def test_check():
+    with Client() as c:
+        (plan,) = c.get("check", specs=[NULL])["plans"]
+        assert plan["hooks"] == 2 and plan["ring_bytes"] > 0, plan
+        c.refused(22, "spec 2 of 2", "check", specs=[NULL, "port=0,sink=[file]"])
+        assert c.get("list")["mirrors"] == []
+
+
+def test_watch():
+    with Client() as c:
+        c.get("add", spec=NULL + ",name=w")
+        c.get("watch", interval_ms=100, name="w")
+        begin = time.monotonic()
+        for _ in range(5):
+            message = c.line()
+            assert message["method"] == "stats" and "id" not in message, message
+            assert message["params"]["mirrors"][0]["name"] == "w", message
+        assert 0.35 < time.monotonic() - begin < 3
+        c.send(b'{"jsonrpc":"2.0","id":"end","method":"watch","params":{"interval_ms":0}}\n')
+        while c.line().get("id") != "end":
+            pass
+        c.refused(22, "interval_ms=7", "watch", interval_ms=7)
+        c.refused(2, "no mirror", "watch", interval_ms=100, name="none")
+
+
+# --- bad input
+
+
+def test_not_json():
+    bad = [b"", b"{", b"hello", b"\xff\xfe\xfd", b'{"jsonrpc":"2.0",}', b'"\xc3\x28"', b"\0"]
+    bad += [b'{"id":1,"id":2}', b"[" * 30000, b'{"a":' * 10000, b"1e999999", b'"\\ud800"']
+    for line in bad:
+        with Client() as c:
+            c.send(line + b"\n")
+            Client.is_refusal(c.line(), -32700, "no JSON")
+            assert c.line() is None
+
+
+def test_no_request():
+    bad = ["[]", "1", "null", "true", '"x"', "{}", '[{"jsonrpc":"2.0","id":1,"method":"list"}]']
+    bad += ['{"jsonrpc":"1.0","id":1,"method":"list"}', '{"id":1,"method":"list"}']
+    bad += ['{"jsonrpc":2.0,"id":1,"method":"list"}', '{"jsonrpc":"2.0","id":1}']
+    bad += ['{"jsonrpc":"2.0","id":1,"method":7}', '{"jsonrpc":"2.0","id":[],"method":"list"}']
+    bad += ['{"jsonrpc":"2.0","id":1.5,"method":"list"}']
+    bad += ['{"jsonrpc":"2.0","id":1,"method":"list","more":1}']
+    with Client() as c:
+        for line in bad:
+            c.send(line.encode() + b"\n")
+            Client.is_refusal(c.line(), -32600, "")
+
+
+def test_no_params():
+    with Client() as c:
+        c.refused(-32601, "no method 'lost'", "lost")
+        c.refused(-32601, "did you mean 'list'", "lisst")
+        c.refused(-32601, "no method", "x" * 60000)
+        c.refused(-32602, "spec is missing", "add")
+        c.refused(-32602, "spec is no string", "add", spec=7)
+        c.refused(-32602, "spec is no string", "add", spec=None)
+        c.refused(-32602, "persist is no boolean", "add", spec=NULL, persist=1)
+        c.refused(-32602, "did you mean 'spec'", "add", spce=NULL)
+        c.refused(-32602, "it takes none", "ports", spec=1)
+        c.refused(-32602, "no array of strings", "check", specs=["a", 1])
+        c.refused(-32602, "interval_ms is no integer", "watch", interval_ms=-1)
+        c.refused(-32602, "interval_ms is no integer", "watch", interval_ms=100.0)
+        c.send(b'{"jsonrpc":"2.0","id":9,"method":"list","params":[]}\n')
+        Client.is_refusal(c.line(), -32602, "by name")
+
+
+def test_bad_specs():
+    with Client() as c:
+        c.refused(22, "", "add", spec="")
+        c.refused(22, "", "add", spec="port=0")
+        c.refused(19, "port '77'", "add", spec="port=77,sink=[file,path=/dev/null]")
+        c.refused(22, "filter", "add", spec='port=0,filter="tcp portt 1",sink=[file,path=/dev/null]')
+        c.refused(7, "", "add", spec="port=0,filter=" + "x" * 5000 + ",sink=[file,path=/dev/null]")
+        c.refused(2, "", "add", spec="port=0,sink=[file,path=/no/such/directory/x]")
+    assert names() == []
+
+
+def test_long_line():
+    for size in (65537, 1 << 20):
+        with Client() as c:
+            try:
+                c.send(b"x" * size)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            try:
+                Client.is_refusal(c.line(), 90, "65536")
+            except ConnectionResetError:
+                pass
+    with Client() as c:  # the longest that there may be
+        request = b'{"jsonrpc":"2.0","id":1,"method":"list"}'
+        c.send(request + b" " * (65535 - len(request)) + b"\n")
+        assert "result" in c.line()
+
+
+def test_pieces():
+    with Client() as c:
+        for byte in b'{"jsonrpc":"2.0","id":1,"method":"list"}\n':
+            c.send(bytes([byte]))
+        assert c.line()["result"]["mirrors"] == []
+        c.send(b'{"jsonrpc":"2.0","id":1,"method":"list"}\n' * 50)
+        assert [c.line()["id"] for _ in range(50)] == [1] * 50
+
+
+def test_half_closed():
+    with Client() as c:
+        c.send(b'{"jsonrpc":"2.0","id":1,"method":"list"}\n{"jsonrpc":"2.0","id":2,"met')
+        c.socket.shutdown(socket.SHUT_WR)
+        assert c.line()["id"] == 1 and c.line() is None
+
+
+def test_notification():
+    with Client() as c:
+        c.send(b'{"jsonrpc":"2.0","method":"list"}\n{"jsonrpc":"2.0","method":"no"}\n')
+        assert c.get("list") == {"mirrors": []}
+
+
+# --- descriptors
+
+
+def test_descriptors():
+    before = at_rest()
+    with Client() as c:
+        read, write = os.pipe()
+        c.get("add", [write], spec="name=p,port=0,sink=[file,fd=0]")
+        os.close(write)
+        c.get("remove", name="p")
+        with open(read, "rb") as pipe:
+            assert pipe.read(4) in (b"\x0a\x0d\x0d\x0a", b""), "pcapng"
+        null = os.open("/dev/null", os.O_WRONLY)
+        c.refused(-32602, "takes none", "list", [null])
+        c.refused(22, "uses none", "add", [null], spec=NULL)
+        c.refused(22, "uses one", "add", [null, null], spec="port=0,sink=[file,fd=0]")
+        c.refused(22, "counted from 0", "add", [null], spec="port=0,sink=[file,fd=1]")
+        c.refused(22, "counted from 0", "add", spec="port=0,sink=[file,fd=1]")
+        c.refused(22, "fd", "add", [null], spec="port=0,sink=[file,fd=x]")
+        c.refused(-32602, "more than 8", "add", [null] * 9, spec="port=0,sink=[file,fd=0]")
+        c.refused(-32602, "more than 8", "list", [null] * 200)
+        reading = os.open("/dev/null", os.O_RDONLY)
+        c.refused(22, "reading only", "add", [reading], spec="port=0,sink=[file,fd=0]")
+        # Those of one request are not the next one's.
+        c.send(b'{"jsonrpc":"2.0","id":1,"method":"list"}\n')
+        c.send(b'{"jsonrpc":"2.0","id":2,"method":"add","params":{"spec":"port=0,sink=[file,fd=0]"}}\n', [null])
+        c.send(b'{"jsonrpc":"2.0","id":3,"method":"list"}\n')
+        assert [("result" in c.line()) for _ in range(3)] == [True] * 3
+        os.close(null)
+        os.close(reading)
+        # Half a request, and gone.
+        other = Client()
+        read, write = os.pipe()
+        other.send(b'{"jsonrpc":"2.0","id":2,"me', [write, read])
+        other.socket.close()
+        os.close(write)
+        os.close(read)
+    as_before(before)
+
+
+def test_two_into_one_file():
+    path = f"{DIRECTORY}/both.pcapng"
+    with Client() as c:
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+        c.get("add", [fd], spec="name=a,port=0,sink=[file,fd=0]")
+        c.refused(17, "both.pcapng", "add", [fd], spec="name=b,port=0,sink=[file,fd=0]")
+        c.refused(17, "both.pcapng", "add", spec=f"name=b,port=0,sink=[file,path={path},overwrite=1]")
+        os.close(fd)
+        other = os.open(f"{DIRECTORY}/other.pcapng", os.O_CREAT | os.O_WRONLY, 0o600)
+        c.get("add", [other], spec="name=b,port=0,sink=[file,fd=0]")
+        os.close(other)
+
+
+def test_pipe_reader():
+    """One that stops reading, and one that closes: forwarding and other clients go on."""
+    read, write = os.pipe()
+    with Client() as c:
+        c.get("add", [write], spec="name=p,port=0,sink=[file,fd=0]")
+        os.close(write)
+        time.sleep(1)  # the pipe is full soon: control.sh floods
+        begin = time.monotonic()
+        names()
+        assert time.monotonic() - begin < 1
+        os.close(read)
+        wait_for(lambda: c.get("stats", name="p")["mirrors"][0]["state"] == "failed", "it fails")
+        assert c.get("stats", name="p")["mirrors"][0]["reason"]
+    wait_for(lambda: names() == [], "gone with its client")
+
+
+# --- clients that come and go
+
+
+def in_child(run):
+    """A process that runs something and is killed when it says so."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        run()
+        os.write(write, b"x")
+        time.sleep(1000)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        pipe.read(1)
+    return pid
+
+
+def end(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_killed():
+    before = at_rest()
+    pid = in_child(lambda: globals().update(kept=Client()) or kept.get("add", spec=NULL + ",name=k"))
+    assert names() == ["k"]
+    end(pid)
+    wait_for(lambda: names() == [], "the mirror goes with its client", 1)
+    as_before(before)
+
+
+def test_killed_at_each_step():
+    request = b'{"jsonrpc":"2.0","id":2,"method":"add","params":{"spec":"port=0,sink=[file,fd=0]"}}\n'
+    before = at_rest()
+    for step in range(0, len(request) + 1, 1 if ROUNDS > 100 else 7):
+        c = Client()
+        read, write = os.pipe()
+        if step:
+            c.send(request[:step], [write])
+        c.socket.close()
+        os.close(read)
+        os.close(write)
+    wait_for(lambda: names() == [], "no mirror is left")
+    as_before(before)
+
+
+def test_persist():
+    with Client() as c:
+        c.get("add", spec=NULL + ",name=stays", persist=True)
+    time.sleep(0.1)
+    assert names() == ["stays"]
+    with Client() as c:
+        assert c.get("list")["mirrors"][0]["owner"]["persist"]
+        c.get("remove", name="stays")
+
+
+def test_silent_and_many():
+    """They are turned away, or make place; nobody waits for them."""
+    before = at_rest()
+    crowd = [Client() for _ in range(1000)]
+    begin = time.monotonic()
+    names()
+    assert time.monotonic() - begin < 2
+    assert len(descriptors()) < len(before) + 80
+    for c in crowd:
+        c.socket.close()
+    owners = [Client() for _ in range(64)]
+    for n, c in enumerate(owners):
+        c.get("watch", interval_ms=60000)
+    with Client() as c:
+        Client.is_refusal(c.line(), 11, "64 clients")
+    for c in owners:
+        c.socket.close()
+    as_before(before)
+
+
+def test_never_reads():
+    """Who asks and does not read is not read from: his buffers fill up, not the server's."""
+    with Client() as c:
+        c.socket.setblocking(False)
+        sent = 0
+        try:
+            while sent < 1 << 26:
+                sent += c.socket.send(b'{"jsonrpc":"2.0","id":1,"method":"version"}\n' * 100)
+        except BlockingIOError:
+            pass
+        assert sent < 1 << 24
+        begin = time.monotonic()
+        names()
+        assert time.monotonic() - begin < 1
+        c.socket.setblocking(True)
+        assert c.line()["id"] == 1
+    with Client() as c:  # and who watches
+        c.get("watch", interval_ms=100, queues=True)
+        time.sleep(1)
+        names()
+
+
+def test_cycles():
+    """Mirrors made and taken away under traffic leave nothing."""
+    spec = "name=c,port=0,filter=icmp,ring_bytes=64k,sink=[file,path=/dev/null]"
+
+    def cycles(n):
+        with Client() as c:
+            for _ in range(n):
+                c.get("add", spec=spec)
+                c.get("remove", name="c")
+
+    cycles(20)
+    before = at_rest(), threads()
+    bytes_before = memory()
+    cycles(ROUNDS)
+    wait_for(lambda: (descriptors(), threads()) == before, "descriptors and threads are as before")
+    assert memory() < bytes_before + (4 << 20), (memory(), bytes_before)
+
+
+# --- rights
+
+
+def as_nobody(script):
+    """A script on this module's names, as a user without rights."""
+    with open(__file__, encoding="utf-8") as source:
+        code = source.read().rsplit("if __name__ ==", 1)[0]
+    return subprocess.run(
+        ["setpriv", "--reuid=65534", f"--regid={os.stat(PATH).st_gid}", "--clear-groups",
+         sys.executable, "-c", code + script, *sys.argv[1:]], capture_output=True, text=True, check=False)
+
+
+def test_mode():
+    mode = os.stat(PATH).st_mode & 0o777
+    assert mode == 0o660 and os.stat(PATH).st_gid != 0, oct(mode)
+
+
+def ask_as_nobody():
+    done = as_nobody(
+        "c = Client()\n"
+        "v = c.get('version')\n"
+        "assert not v['you']['all_rights'], v\n"
+        "assert c.get('list')['mirrors'][0]['name'] == 'roots'\n"
+        "for sink in ('[file,path=/dev/null]', '[net_tap,iface=evil]', '[net_null]',\n"
+        "             '[file,path=x,exec=id]'):\n"
+        "    c.refused(1, 'rights', 'add', spec='port=0,sink=' + sink)\n"
+        "    c.refused(1, 'rights', 'check', specs=['port=0,sink=' + sink])\n"
+        "    c.refused(1, 'rights', 'snapshot', name='roots', sink=sink)\n"
+        "c.refused(1, \"not uid 65534's\", 'remove', name='roots')\n"
+        "c.refused(22, 'more than a sink', 'snapshot', name='roots', sink='[file,fd=0],name=x',\n"
+        "          fds=[os.open('/dev/null', os.O_WRONLY)])\n"
+        "read, write = os.pipe()\n"
+        "name = c.get('add', [write], spec='port=0,sink=[file,fd=0]')['name']\n"
+        "c.get('remove', name=name)\n")
+    assert done.returncode == 0, done.stderr
+
+
+def test_group():
+    with Client() as c:
+        c.get("add", spec=NULL + ",name=roots")
+        ask_as_nobody()
+
+
+if __name__ == "__main__":
+    for name, test in list(globals().items()):
+        if name.startswith("test_"):
+            begun = time.monotonic()
+            test()
+            print(f"ok {name[5:].replace('_', ' ')} ({time.monotonic() - begun:.2f} s)", flush=True)

@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The control socket: what it is told, well and badly, while two hosts talk through vmirror.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+begin ip ping python3 setpriv
+
+group=daemon
+getent group $group >/dev/null || skip "needs the group $group"
+chmod 755 "$T" # another user is to reach the socket
+socket=$T/control
+
+flood() {
+	host_spawn a /dev/null "$T/flood.err" ping -q -n -f -i 0.002 192.0.2.2
+	flood=$child
+}
+
+no_socket() {
+	[ ! -e "$1" ]
+}
+
+# refused WORDS OPTION...: vmirror does not start, says so, and leaves nothing.
+refused() {
+	local words=$1 status=0
+	shift
+	timeout 30 "$VMIRROR" --file-prefix other --no-huge -m 64 --no-pci -l "$core" --vdev net_null0 -- \
+		--duration 1 "$@" >"$T/refused" 2>&1 || status=$?
+	[ $status -ne 0 ] || fail "not refused: $*"
+	grep -q "^vmirror: .*$words" "$T/refused" || fail "$*: no '$words'"
+	echo "ok refused: $(grep "^vmirror: .*$words" "$T/refused")"
+}
+
+two_hosts --control "$socket" --control-group $group
+expect "vmirror says where" grep -q "^vmirror: control socket: $socket" "$T/err"
+pings 20
+flood
+python3 "$here/control.py" "$socket" "$vm" "$T" || fail "control.py"
+alive "$flood" || fail "the flood ended"
+kill -INT "$flood"
+wait_for 10 gone "$flood" || fail "ping did not end"
+pings 20
+
+refused "another server\|another process" --control "$socket"
+touch "$T/file"
+refused "is no socket" --control "$T/file"
+refused "there is none of that name" --control "$T/new" --control-group no-such-group
+refused "too long" --control "$T/$(printf '%0120d' 0)"
+refused "No such file" --control "$T/no/such/directory"
+refused "one of them" --control "$T/new" --no-control
+expect "nothing is left of those" no_socket "$T/new"
+expect "the socket of the one that runs is" test -S "$socket"
+
+kill -INT "$vm"
+end_vmirror 20
+expect "it ends well" test $status -eq 0
+expect "it goes with vmirror" no_socket "$socket"
+expect "who did what is told" said "control: pid [0-9]+, uid 0 added mirror 'one'"
+expect "and whose client went" said "mirror 'k' removed: its client, pid [0-9]+, uid 0, has gone"
+
+# One that was killed leaves its socket, which the next takes over.
+start_vmirror -l "$core" --vdev net_null0,no-rx=1 -- --control "$socket"
+kill -KILL "$vm"
+wait_for 10 gone "$vm" || fail "vmirror does not die"
+wait "$vm" 2>/dev/null || true
+expect "a dead process's socket stays" test -S "$socket"
+start_vmirror -l "$core" --vdev net_null0,no-rx=1 -- --control "$socket"
+expect "and is taken over" python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect('$socket')"
+expect "0600 without a group" test "$(stat -c %a "$socket")" = 600
+kill -INT "$vm"
+end_vmirror 20
+expect "and goes" no_socket "$socket"
+start_vmirror -l "$core" --vdev net_null0,no-rx=1 -- --no-control
+expect "none where none is wanted" test "$(grep -c 'control socket' "$T/err")" = 0
+kill -INT "$vm"
+end_vmirror 20
