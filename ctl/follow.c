@@ -259,10 +259,6 @@ conclude(const struct ctl_follow *follow, const struct state *state, const char 
 	 struct vmirror_error *err)
 {
 	switch (state->end) {
-	case END_REACHED:
-		if (!follow->quiet)
-			ctl_say("%s ended: %s", follow->name, reason);
-		break;
 	case END_FAILED:
 		return vmirror_error_set(err, -EIO, "%s failed: %s", follow->name, reason);
 	case END_REMOVED:
@@ -301,6 +297,8 @@ ctl_follow(struct ctl_follow *follow, struct vmirror_error *err)
 	if (ret == 0 && state.end != END_REMOVED)
 		ret = take_away(follow, &state, err);
 	await_child(follow, &state);
+	if (state.end == END_REACHED && !follow->quiet)
+		ctl_say("%s ended: %s", follow->name, reason);
 	if (state.stats != NULL && !follow->quiet)
 		ctl_follow_print(state.stats);
 	if (ret == 0)

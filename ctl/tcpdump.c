@@ -43,6 +43,8 @@ become(const char *path, const char *flags, int fd, pid_t parent)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
+	/* It is in the background, and writes to the terminal all the same. */
+	signal(SIGTTOU, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent || dup2(fd, STDIN_FILENO) < 0)
 		_exit(1);
