@@ -30,6 +30,9 @@
 #include "lib/thread.h"
 #include "vmirror.h"
 
+/* What clients look for; the rest is the process's number. */
+#define PREFIX "vmirror."
+
 /* That may be connected. */
 #define MOST_SESSIONS 64
 
@@ -350,7 +353,7 @@ vmirror_control_start(const struct vmirror_control_opts *opts, struct vmirror_er
 	if (opts->path != NULL)
 		snprintf(path, sizeof(path), "%s", opts->path);
 	else
-		snprintf(path, sizeof(path), "%s/vmirror.%d", rte_eal_get_runtime_dir(),
+		snprintf(path, sizeof(path), "%s/" PREFIX "%d", rte_eal_get_runtime_dir(),
 			 (int)getpid());
 	pthread_mutex_lock(&lock);
 	if (server.running) {
@@ -358,6 +361,8 @@ vmirror_control_start(const struct vmirror_control_opts *opts, struct vmirror_er
 					server.socket.address.sun_path);
 	} else {
 		server.opts = *opts;
+		if (opts->path == NULL)
+			vmirror_socket_sweep(rte_eal_get_runtime_dir(), PREFIX);
 		ret = start(path, err);
 	}
 	pthread_mutex_unlock(&lock);

@@ -4,9 +4,11 @@
 
 #include "control/socket.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +40,23 @@ set_address(struct sockaddr_un *address, const char *path, const char *suffix,
 }
 
 /* A socket that nobody listens on is a dead process's. */
+static bool
+is_dead(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool dead = fd >= 0 &&
+		    connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
+		    errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return dead;
+}
+
 static int
 check_free(const struct sockaddr_un *address, struct vmirror_error *err)
 {
 	const char *path = address->sun_path;
-	int fd, ret, error;
 	struct stat st;
 
 	if (lstat(path, &st) != 0)
@@ -50,18 +64,38 @@ check_free(const struct sockaddr_un *address, struct vmirror_error *err)
 	if (!S_ISSOCK(st.st_mode))
 		return vmirror_error_set(err, -EEXIST,
 					 "control socket %s: exists, and is no socket", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return vmirror_error_set(err, -errno, "control socket: %s", strerror(errno));
-	ret = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-	error = errno;
-	close(fd);
-	if (ret != 0 && error != EAGAIN)
+	if (is_dead(address))
 		return 0;
 	return vmirror_error_set(err, -EADDRINUSE,
 				 "control socket %s: another process, or another server of this "
 				 "one, listens there",
 				 path);
+}
+
+void
+vmirror_socket_sweep(const char *dir, const char *prefix)
+{
+	DIR *entries = opendir(dir);
+	struct sockaddr_un address;
+	struct dirent *entry;
+	char path[PATH_MAX];
+	struct stat st;
+	size_t len;
+
+	if (entries == NULL)
+		return;
+	while ((entry = readdir(entries)) != NULL) {
+		len = strlen(entry->d_name);
+		/* One that is being made does not listen yet. */
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
+		    strcmp(entry->d_name + len - (len < strlen(NEW) ? len : strlen(NEW)), NEW) == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+		    set_address(&address, path, "", NULL) == 0 && is_dead(&address))
+			unlink(path);
+	}
+	closedir(entries);
 }
 
 static int

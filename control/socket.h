@@ -31,6 +31,13 @@ int
 vmirror_socket_open(struct vmirror_socket *s, const char *path, const char *group,
 		    struct vmirror_error *err);
 
+/**
+ * Remove what processes left in a directory that were killed: sockets whose names begin so, and that
+ * nobody listens on.
+ */
+void
+vmirror_socket_sweep(const char *dir, const char *prefix);
+
 void
 vmirror_socket_close(struct vmirror_socket *s);
 

@@ -351,6 +351,7 @@ parse_guard(struct vmirror_spec *spec, const struct input *in)
 {
 	static const struct vmirror_value_limits limits = {.min = 1, .max = 99};
 	size_t len = strlen(in->text);
+	char quoted[VMIRROR_TOKEN_QUOTE_SIZE];
 	uint64_t number;
 	char digits[8];
 	int ret;
@@ -363,10 +364,11 @@ parse_guard(struct vmirror_spec *spec, const struct input *in)
 	digits[len] = '\0';
 	ret = vmirror_value_number(&number, digits, &limits, "guard", NULL);
 	if (ret != 0)
-		return vmirror_error_set(in->err, ret,
-					 "guard: '%s' is no share of a core's time; right would be "
-					 "1%% to 99%%",
-					 in->text);
+		return vmirror_error_set(
+			in->err, ret,
+			"guard: %s is no share of a core's time; right would be "
+			"1%% to 99%%",
+			vmirror_token_quote(quoted, sizeof(quoted), in->text, strlen(in->text)));
 	spec->guard = (uint32_t)number;
 	return 0;
 }

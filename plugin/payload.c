@@ -45,7 +45,8 @@ static struct plugin_mirrors mirrors;
 static struct vmirror_error no_mirrors; /* why there are none */
 static bool is_plain;                   /* there is no configuration, and none was named */
 static pid_t loader;                    /* the process that loaded the plugin */
-static bool runs;                       /* the engine does; atomic */
+static bool began;                      /* the engine did; atomic */
+static char socket_path[PATH_MAX];      /* where clients knock; empty: nowhere */
 static int busy;                        /* threads of ours that are inside the library; atomic */
 
 static void
@@ -95,24 +96,13 @@ start_control(void)
 		.busy = around_control,
 	};
 	struct vmirror_error err;
-	char path[PATH_MAX];
 
 	if (vmirror_control_start(&opts, &err) != 0) {
 		plugin_log(VMIRROR_WARNING, "no control socket: %s", err.text);
 		return;
 	}
-	vmirror_control_path(path, sizeof(path));
-	plugin_log(VMIRROR_INFO, "control socket: %s", path);
-}
-
-/* The thread that listens cannot be waited for: the program may hold what it needs. */
-static void
-remove_socket(void)
-{
-	char path[PATH_MAX];
-
-	if (vmirror_control_path(path, sizeof(path)) > 0)
-		unlink(path);
+	vmirror_control_path(socket_path, sizeof(socket_path));
+	plugin_log(VMIRROR_INFO, "control socket: %s", socket_path);
 }
 
 /* --- */
@@ -157,7 +147,6 @@ keep(void *arg)
 		rte_delay_us_sleep(LOOK_MS * 1000);
 	}
 	set_busy(false);
-	__atomic_store_n(&runs, false, __ATOMIC_RELAXED);
 	vmirror_control_stop();
 	return VMIRROR_THREAD_RETURN;
 }
@@ -200,7 +189,7 @@ make_mirrors(bool at_gate)
 
 	set_busy(true);
 	ret = start_engine();
-	__atomic_store_n(&runs, ret == 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&began, ret == 0, __ATOMIC_RELAXED);
 	if (ret == 0 && at_gate)
 		plugin_mirrors_begin(&mirrors);
 	set_busy(false);
@@ -287,9 +276,11 @@ static void __attribute__((destructor)) at_exit(void)
 	if (getpid() != loader)
 		return;
 	plugin_gate_clear();
-	if (!__atomic_load_n(&runs, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&began, __ATOMIC_RELAXED))
 		return;
-	remove_socket();
+	/* The thread that listens cannot be waited for: the program may hold what it needs. */
+	if (socket_path[0] != '\0')
+		unlink(socket_path);
 	if (__atomic_load_n(&busy, __ATOMIC_RELAXED) != 0)
 		return;
 	room = vmirror_mirror_list(NULL, 0);

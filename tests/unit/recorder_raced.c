@@ -18,8 +18,8 @@
 #define STEP 16
 
 struct record {
-	uint32_t len; /* bytes, this included, a multiple of STEP */
-	uint32_t serial;
+	uint64_t len; /* bytes, this included, a multiple of STEP */
+	uint64_t serial;
 	uint64_t tsc;
 	uint8_t bytes[];
 };
@@ -52,7 +52,7 @@ write_record(void)
 	}
 	if (r == NULL)
 		return false;
-	*r = (struct record){(uint32_t)bytes, (uint32_t)raced.written, tsc};
+	*r = (struct record){bytes, raced.written, tsc};
 	memset(r->bytes, (int)(r->serial * 31), bytes - sizeof(*r));
 	raced.written++;
 	return true;
@@ -90,25 +90,25 @@ produce(void *arg)
 
 /* @return where the next one is */
 static uint64_t
-check_record(uint64_t at, uint32_t serial)
+check_record(uint64_t at, uint64_t serial)
 {
 	const struct record *r = vmirror_ring_at(raced.ring, at);
 	uint32_t i;
 
 	if (r->serial != serial)
-		fail_msg("record %u where %u is to be", r->serial, serial);
+		fail_msg("record %lu where %lu is to be", r->serial, serial);
 	assert_int_equal(r->tsc, serial / 50);
 	for (i = 0; i < r->len - sizeof(*r); i++)
 		if (r->bytes[i] != (uint8_t)(serial * 31))
-			fail_msg("record %u, byte %u", serial, i);
+			fail_msg("record %lu, byte %u", serial, i);
 	return at + r->len;
 }
 
 /* From a position to an end. @return records */
-static uint32_t
+static uint64_t
 read_records(uint64_t at, uint64_t to, bool moves, uint32_t *reader)
 {
-	uint32_t first, serial;
+	uint64_t first, serial;
 
 	if (at == to)
 		return 0;
@@ -131,8 +131,7 @@ choose(uint32_t *reader)
 	/* The core stores it again and again, though it stays. */
 	uint64_t first = __atomic_load_n(&raced.rec->first, __ATOMIC_ACQUIRE);
 	uint64_t tail = raced.rec->marks[first % VMIRROR_RECORDER_MARKS].at;
-	uint64_t at, tsc, bytes;
-	uint32_t last;
+	uint64_t at, tsc, bytes, last;
 
 	if (test_random(reader, 3) == 0) {
 		bytes = test_random(reader, (uint32_t)raced.ring->size);
@@ -152,11 +151,10 @@ choose(uint32_t *reader)
 	return at;
 }
 
-static uint32_t
+static uint64_t
 make_snapshot(uint32_t *reader)
 {
-	uint64_t from, to;
-	uint32_t n;
+	uint64_t from, to, n;
 
 	atomic_fetch_add(&raced.snapshots, 1);
 	vmirror_recorder_look(raced.rec);
@@ -189,7 +187,8 @@ static void
 check_the_end(void)
 {
 	uint64_t at = raced.rec->marks[raced.rec->first % VMIRROR_RECORDER_MARKS].at;
-	uint32_t reader = 1, kept;
+	uint32_t reader = 1;
+	uint64_t kept;
 
 	kept = read_records(at, vmirror_ring_readable(raced.ring), false, &reader);
 	assert_int_equal(raced.overwritten + kept, raced.written);
