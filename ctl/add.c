@@ -52,7 +52,6 @@ follow(struct ctl_session *session, struct ctl_follow *follow, const char *spec,
 	json_t *added;
 	int ret;
 
-	ctl_follow_signals(follow);
 	ret = add(session, spec, false, &added, err);
 	if (ret != 0)
 		return ret;
@@ -70,7 +69,6 @@ ctl_run_add(struct ctl *ctl, struct vmirror_error *err)
 	struct ctl_follow foreground = {
 		.session = &session,
 		.progress = isatty(STDERR_FILENO),
-		.signals = -1,
 	};
 	const char *spec = ctl->words.args[0];
 	json_t *added;

@@ -150,10 +150,8 @@ capture(struct run *run, const struct ctl_place *place, struct vmirror_error *er
 	if (ret != 0)
 		return ret;
 	ret = ctl_session_open(&run->session, place, err);
-	if (ret == 0) {
-		ctl_follow_signals(&run->follow);
+	if (ret == 0)
 		ret = add(run, err);
-	}
 	if (ret != 0) {
 		ctl_output_discard(&run->out);
 		return ret;
@@ -181,7 +179,7 @@ only_ask(struct run *run, const struct ctl_place *place, struct vmirror_error *e
 int
 ctl_run_capture(struct ctl *ctl, struct vmirror_error *err)
 {
-	struct run run = {.out.fd = -1, .shown = -1, .follow.signals = -1};
+	struct run run = {.out.fd = -1, .shown = -1};
 	int ret;
 
 	ret = ctl_capture_parse(&run.capture, &ctl->words, err);

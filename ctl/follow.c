@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -57,28 +58,29 @@ fill_signals(sigset_t *set)
 		sigaddset(set, SIGHUP);
 }
 
-void
-ctl_follow_signals(struct ctl_follow *follow)
+/* Ctrl-C and the like are read from now on. @return from where; -errno */
+static int
+take_signals(void)
 {
 	sigset_t set;
+	int fd;
 
 	fill_signals(&set);
 	/* A shell has jobs in the background ignore it; who sends it there means us all the same. */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	follow->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
-void
-ctl_follow_signals_end(struct ctl_follow *follow)
+static void
+give_signals_back(int fd)
 {
 	sigset_t set;
 
 	fill_signals(&set);
-	if (follow->signals >= 0)
-		close(follow->signals);
-	follow->signals = -1;
+	close(fd);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -171,11 +173,11 @@ has_child_ended(const struct ctl_follow *follow, struct state *state)
 }
 
 static void
-read_signals(const struct ctl_follow *follow, struct state *state)
+read_signals(const struct ctl_follow *follow, struct state *state, int signals)
 {
 	struct signalfd_siginfo info;
 
-	while (read(follow->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo != SIGCHLD)
 			state->end = END_SIGNAL;
 		else if (has_child_ended(follow, state))
@@ -184,28 +186,49 @@ read_signals(const struct ctl_follow *follow, struct state *state)
 }
 
 static int
-stay(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
+wait_for_end(const struct ctl_follow *follow, struct state *state, int signals,
+	     struct vmirror_error *err)
 {
 	struct pollfd ready[] = {
 		{.fd = follow->session->link.fd, .events = POLLIN},
-		{.fd = follow->signals, .events = POLLIN},
+		{.fd = signals, .events = POLLIN},
 	};
-	int ret;
 
-	ret = ctl_call(
-		follow->session, "watch",
-		ctl_must(json_pack("{s:i, s:s}", "interval_ms", WATCH_MS, "name", follow->name)),
-		NULL, err);
-	while (ret == 0 && state->end == END_NOT_YET) {
+	/* Before its signal could be read. */
+	if (has_child_ended(follow, state))
+		state->end = END_CHILD;
+	while (state->end == END_NOT_YET) {
 		if (poll(ready, 2, -1) < 0 && errno != EINTR)
 			return vmirror_error_set(err, -errno, "cannot wait: %s", strerror(errno));
 		if (ready[0].revents != 0)
 			read_notifications(follow, state, err);
 		if (ready[1].revents != 0)
-			read_signals(follow, state);
+			read_signals(follow, state, signals);
 		if (!follow->quiet && state->stats != NULL)
 			print_progress(follow, state);
 	}
+	return 0;
+}
+
+/* While an answer is awaited Ctrl-C ends the program, and so the mirror. */
+static int
+stay(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
+{
+	int signals, ret;
+
+	ret = ctl_call(
+		follow->session, "watch",
+		ctl_must(json_pack("{s:i, s:s}", "interval_ms", WATCH_MS, "name", follow->name)),
+		NULL, err);
+	if (ret != 0)
+		return ret;
+	signals = take_signals();
+	if (signals < 0)
+		return vmirror_error_set(err, signals, "cannot wait for signals: %s",
+					 strerror(-signals));
+	ret = wait_for_end(follow, state, signals, err);
+	/* From here on Ctrl-C is the second one. */
+	give_signals_back(signals);
 	return ret;
 }
 
@@ -277,7 +300,7 @@ conclude(const struct ctl_follow *follow, const struct state *state, const char 
 }
 
 int
-ctl_follow(struct ctl_follow *follow, struct vmirror_error *err)
+ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err)
 {
 	struct state state = {.progress_ms = ctl_now_ms(), .statistics_ms = ctl_now_ms()};
 	char reason[512];
@@ -285,8 +308,6 @@ ctl_follow(struct ctl_follow *follow, struct vmirror_error *err)
 
 	ret = stay(follow, &state, err);
 	wipe(&state);
-	/* From here on Ctrl-C is the second one. */
-	ctl_follow_signals_end(follow);
 	if (state.end == END_FAILED && has_child_ended(follow, &state))
 		state.end = END_CHILD;
 	if (ret == 0 && state.end == END_CHILD)

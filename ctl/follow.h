@@ -4,7 +4,6 @@
 
 /* Staying with a mirror of one's own until it ends, or Ctrl-C. */
 
-#include <signal.h>
 #include <sys/types.h>
 
 #include "ctl/session.h"
@@ -16,16 +15,7 @@ struct ctl_follow {
 	bool statistics; /**< a line of them every second */
 	bool progress;   /**< a count that changes, where stderr is a terminal */
 	pid_t child;     /**< that shows the packets; its end is the mirror's. 0: none */
-	int signals;     /**< signalfd that ctl_follow_signals() gave */
 };
-
-/** Take Ctrl-C and the like for oneself, from now on. To be called before the mirror is made. */
-void
-ctl_follow_signals(struct ctl_follow *follow);
-
-/** Give them back. */
-void
-ctl_follow_signals_end(struct ctl_follow *follow);
 
 /**
  * Wait, then take the mirror away, wait for the child, and print the counts. A second Ctrl-C ends the
@@ -34,7 +24,7 @@ ctl_follow_signals_end(struct ctl_follow *follow);
  * @return 0: it ended as it was meant to; -errno with err set
  */
 int
-ctl_follow(struct ctl_follow *follow, struct vmirror_error *err);
+ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err);
 
 /** The last line but for errors: what was captured, filtered and dropped, and why. */
 void

@@ -63,14 +63,6 @@ print_queues(const json_t *mirror)
 	ctl_grid_print(&grid, "    ", stdout);
 }
 
-static int
-append_mirrors(json_t *all, json_t *result)
-{
-	json_array_extend(all, json_object_get(result, "mirrors"));
-	json_decref(result);
-	return 0;
-}
-
 static json_t *
 params_of(const char *name, bool queues)
 {
@@ -91,12 +83,14 @@ fetch(struct ctl_session *session, const struct ctl_words *words, json_t *mirror
 	json_t *result;
 	int ret = 0;
 
-	for (unsigned int i = 0; i < n && ret == 0; i++) {
+	for (unsigned int i = 0; i < n; i++) {
 		ret = ctl_call(session, "stats",
 			       params_of(words->n_args > 0 ? words->args[i] : NULL, queues),
 			       &result, err);
-		if (ret == 0)
-			ret = append_mirrors(mirrors, result);
+		if (ret != 0)
+			break;
+		json_array_extend(mirrors, json_object_get(result, "mirrors"));
+		json_decref(result);
 	}
 	return ret;
 }
@@ -181,33 +175,48 @@ choose(const struct ctl_words *words, const json_t *params)
 	return chosen;
 }
 
+struct live {
+	const struct ctl_words *words;
+	struct ctl_rates rates;
+	unsigned int line; /* of those between two headings */
+};
+
+static int
+print_look(struct live *live, const json_t *params, struct vmirror_error *err)
+{
+	json_t *mirrors = choose(live->words, params);
+	int ret = 0;
+
+	if (live->words->n_args > 0 && json_array_size(mirrors) == 0) {
+		ret = vmirror_error_set(err, -ENOENT, "%s was removed", live->words->args[0]);
+	} else if (ctl_words_has(live->words, CTL_KEY_JSON)) {
+		print_json(mirrors, JSON_COMPACT);
+		fflush(stdout);
+	} else if (ctl_rates_next(&live->rates, mirrors)) {
+		print_rates(mirrors, &live->rates, &live->line);
+	}
+	json_decref(mirrors);
+	return ret;
+}
+
 static int
 print_live(struct ctl_session *session, const struct ctl_words *words, int interval_ms,
 	   struct vmirror_error *err)
 {
-	struct ctl_rates rates = {0};
-	json_t *params = params_of(NULL, ctl_words_has(words, CTL_KEY_QUEUES)), *mirrors;
-	unsigned int line = 0;
+	struct live live = {.words = words};
+	json_t *params = params_of(NULL, ctl_words_has(words, CTL_KEY_QUEUES));
 	int ret;
 
 	json_object_set_new(params, "interval_ms", ctl_must(json_integer(interval_ms)));
 	ret = ctl_call(session, "watch", params, NULL, err);
 	while (ret == 0 && !ferror(stdout)) {
 		ret = ctl_notified(session, -1, &params, err);
-		if (ret != 1)
+		if (ret < 0)
 			break;
-		ret = 0;
-		mirrors = choose(words, params);
-		if (ctl_words_has(words, CTL_KEY_JSON)) {
-			print_json(mirrors, JSON_COMPACT);
-			fflush(stdout);
-		} else if (ctl_rates_next(&rates, mirrors)) {
-			print_rates(mirrors, &rates, &line);
-		}
-		json_decref(mirrors);
+		ret = print_look(&live, params, err);
 		json_decref(params);
 	}
-	ctl_rates_fini(&rates);
+	ctl_rates_fini(&live.rates);
 	return ret;
 }
 

@@ -23,9 +23,9 @@
 #include "ctl/say.h"
 #include "devargs/error.h"
 
-/* Another screen, no cursor; and back. */
-static const char enter[] = "\033[?1049h\033[?25l";
-static const char leave[] = "\033[?25h\033[?1049l";
+/* Another screen, no cursor, no second line for what is too long; and back. */
+static const char enter[] = "\033[?1049h\033[?25l\033[?7l";
+static const char leave[] = "\033[?7h\033[?25h\033[?1049l";
 
 #define HOME          "\033[H"
 #define END_OF_LINE   "\033[K\n"
