@@ -8,7 +8,7 @@
 
 # ctl ARGUMENT...: it does what it is asked for.
 ctl() {
-	"$VMIRRORCTL" "$@" 2>"$T/ctl.err" || fail "status $? of vmirrorctl $*: $(cat "$T/ctl.err")"
+	"$VMIRRORCTL" "$@" 2>"$T/ctl.err" || fail "status $? of vmirrorctl $*: $(cat "$T/ctl.err")" >&2
 }
 
 # quit_vmirror: without mirrors of its own it has no last words.
