@@ -84,8 +84,9 @@ give_signals_back(int fd)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void
-ctl_follow_print(const json_t *stats)
+/* In tcpdump's manner. */
+static void
+print_counts(const json_t *stats)
 {
 	char reasons[256];
 	uint64_t lost = ctl_counters_lost(stats, reasons, sizeof(reasons));
@@ -321,7 +322,7 @@ ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err)
 	if (state.end == END_REACHED && !follow->quiet)
 		ctl_say("%s ended: %s", follow->name, reason);
 	if (state.stats != NULL && !follow->quiet)
-		ctl_follow_print(state.stats);
+		print_counts(state.stats);
 	if (ret == 0)
 		ret = conclude(follow, &state, reason, err);
 	json_decref(state.stats);

@@ -26,8 +26,4 @@ struct ctl_follow {
 int
 ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err);
 
-/** The last line but for errors: what was captured, filtered and dropped, and why. */
-void
-ctl_follow_print(const json_t *stats);
-
 #endif

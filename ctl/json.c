@@ -43,12 +43,6 @@ ctl_json_named(const json_t *array, const char *name)
 	return NULL;
 }
 
-bool
-ctl_json_is_word(const char *key)
-{
-	return *key != '\0' && strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(key);
-}
-
 /* ASCII's control bytes, and those that Unicode has in two bytes. @return whether there was one */
 static bool
 clean(char *text)

@@ -25,10 +25,6 @@ ctl_json_flag(const json_t *object, const char *key);
 json_t *
 ctl_json_named(const json_t *array, const char *name);
 
-/** Whether a key is one that may be printed: a word of small letters. */
-bool
-ctl_json_is_word(const char *key);
-
 /** Replace in all strings what a terminal would take for a command. */
 void
 ctl_json_clean(json_t *value);

@@ -38,10 +38,6 @@ ctl_tcpdump_find(char path[PATH_MAX], struct vmirror_error *err)
 static void
 become(const char *path, const char *flags, int fd, pid_t parent)
 {
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
 	/* It is in the background, and writes to the terminal all the same. */
 	signal(SIGTTOU, SIG_IGN);

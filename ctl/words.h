@@ -96,11 +96,4 @@ ctl_words_has(const struct ctl_words *words, enum ctl_key key);
 const char *
 ctl_words_value(const struct ctl_words *words, enum ctl_key key);
 
-/** Bytes for ctl_words_show(). */
-#define CTL_WORDS_SHOW_SIZE 64
-
-/** An option as it is typed: "--json", "-w". @return buf */
-const char *
-ctl_words_show(char buf[CTL_WORDS_SHOW_SIZE], const struct ctl_option *option);
-
 #endif

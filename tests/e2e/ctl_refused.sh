@@ -44,6 +44,19 @@ files() {
 		<(script -qec "'$VMIRRORCTL' capture -i 0 -w -" /dev/null </dev/null)
 }
 
+# In a mount namespace of our own it is hidden from us alone.
+no_tcpdump() {
+	local tcpdump
+	tcpdump=$(command -v tcpdump)
+	if [ "$(readlink /proc/self/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ] ||
+		! mount --bind /dev/null "$tcpdump"; then
+		note "tcpdump cannot be hidden"
+		return
+	fi
+	refused "no tcpdump" 1 "tcpdump, which shows packets, is not installed.*-w FILE" capture -i 0
+	umount "$tcpdump"
+}
+
 # What the process says, with a file that is made for it gone again, and one that was there as it was.
 by_the_process() {
 	refused "bad filter" 1 "filter \"tcp prt 80\".*syntax error" capture -i 0 -w new.pcapng tcp prt 80
@@ -125,5 +138,6 @@ fewer_rights
 quit_vmirror
 start_vmirror -l "$core" --vdev net_null0,no-rx=1 --
 files
+no_tcpdump
 by_the_process
 nobody_there

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ctl/find.c: sockets that live, are left behind, are forbidden, or are somebody else's. */
 
-#include "test.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 
 #include "ctl/find.h"
 
-static char top[64];
 static struct ctl_find_dir dirs[2];
 
 static char *
@@ -23,7 +22,7 @@ path_of(const char *name)
 	static unsigned int next;
 	char *to = path[next++ % 4];
 
-	snprintf(to, sizeof(path[0]), "%s/%s", top, name);
+	snprintf(to, sizeof(path[0]), "%s/%s", folder, name);
 	return to;
 }
 
@@ -43,22 +42,13 @@ make_socket(const char *name)
 static int
 set_up(void **state)
 {
-	snprintf(top, sizeof(top), "/tmp/ctl_find.XXXXXX");
-	assert_non_null(mkdtemp(top));
-	mkdir(path_of("dpdk"), 0755);
-	mkdir(path_of("dpdk/rte"), 0755);
-	mkdir(path_of("dpdk/other"), 0755);
-	dirs[0] = (struct ctl_find_dir){.path = top};
-	return 0;
-}
+	int ret = folder_set_up(state);
 
-static int
-tear_down(void **state)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", top);
-	return system(command);
+	mkdir("dpdk", 0755);
+	mkdir("dpdk/rte", 0755);
+	mkdir("dpdk/other", 0755);
+	dirs[0] = (struct ctl_find_dir){.path = folder};
+	return ret;
 }
 
 static const struct ctl_socket *
@@ -95,7 +85,7 @@ alive_and_dead(void **state)
 	assert_int_equal(ctl_found_none(&found, dirs, 1, "13", &err), -ENOENT);
 	assert_sentence(&err, "process 13 has no control socket");
 	assert_sentence(&err, "left by processes that have ended: ");
-	assert_sentence(&err, "dpdk/other/vmirror.13; looked for vmirror.13 in /tmp/ctl_find.");
+	assert_sentence(&err, "dpdk/other/vmirror.13; looked for vmirror.13 in /tmp/vmirror_unit.");
 	ctl_found_fini(&found);
 	close(live);
 }
@@ -159,7 +149,8 @@ sees_forbidden(void)
 	if (dir == NULL || dir->state != CTL_SOCKET_DENIED)
 		return 2;
 	ctl_found_none(&found, dirs, 1, NULL, &err);
-	return strstr(err.text, "not permitted, be root, or of its group: /tmp/ctl_find.") == NULL;
+	return strstr(err.text, "not permitted, be root, or of its group: /tmp/vmirror_unit.") ==
+	       NULL;
 }
 
 static int
@@ -182,7 +173,7 @@ forbidden(void **state)
 	if (geteuid() != 0)
 		skip();
 	live = make_socket("dpdk/rte/vmirror.1");
-	chmod(top, 0755);
+	chmod(folder, 0755);
 	chmod(path_of("dpdk/rte/vmirror.1"), 0600);
 	chmod(path_of("dpdk/other"), 0700);
 	assert_int_equal(as_nobody(sees_forbidden), 0);
@@ -198,7 +189,7 @@ foreign(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	chmod(top, 0755);
+	chmod(folder, 0755);
 	chmod(path_of("dpdk/rte"), 0777);
 	pid = fork();
 	if (pid == 0) {
@@ -272,12 +263,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(alive_and_dead, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(one_directory_twice, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(forbidden, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(foreign, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(named_by_its_path, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(alive_and_dead, set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(one_directory_twice, set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(nothing, set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(forbidden, set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(foreign, set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(named_by_its_path, set_up, folder_tear_down),
 		cmocka_unit_test(where_to_look),
 	};
 

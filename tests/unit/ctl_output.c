@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ctl/output.c: files are opened with care, and are gone again where nothing came of them. */
 
-#include "test.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,25 +10,6 @@
 #include <unistd.h>
 
 #include "ctl/output.h"
-
-static char dir[32];
-
-static int
-set_up(void **state)
-{
-	snprintf(dir, sizeof(dir), "/tmp/ctl_output.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	return chdir(dir);
-}
-
-static int
-tear_down(void **state)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	return system(command) + chdir("/");
-}
 
 static void
 opens(struct ctl_output *out, const char *path)
@@ -151,7 +132,7 @@ from_the_root(void **state)
 	char path[PATH_MAX], wanted[64];
 	struct vmirror_error err;
 
-	snprintf(wanted, sizeof(wanted), "%s/a b", dir);
+	snprintf(wanted, sizeof(wanted), "%s/a b", folder);
 	assert_int_equal(ctl_output_absolute(path, "a b", &err), 0);
 	assert_string_equal(path, wanted);
 	assert_int_equal(ctl_output_absolute(path, "/x", &err), 0);
@@ -165,12 +146,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(new_file, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(existing_file, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(replaced_file, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(fifo_with_a_reader, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(from_the_root, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(new_file, folder_set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(existing_file, folder_set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(replaced_file, folder_set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(what_is_refused, folder_set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(fifo_with_a_reader, folder_set_up,
+						folder_tear_down),
+		cmocka_unit_test_setup_teardown(from_the_root, folder_set_up, folder_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ctl/place.c: what a spec names where the client is, the process finds. */
 
-#include "test.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "ctl/place.h"
-
-static char dir[32];
-
-static int
-set_up(void **state)
-{
-	snprintf(dir, sizeof(dir), "/tmp/ctl_place.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	return chdir(dir);
-}
-
-static int
-tear_down(void **state)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	return system(command) + chdir("/");
-}
 
 /* %s in wanted is the directory. */
 static void __attribute__((format(printf, 4, 5)))
@@ -51,14 +32,14 @@ static void
 paths(void **state)
 {
 	gives("port=0,sink=[file,path=a.pcapng]", false, false,
-	      "port=0,sink=[file,path=%s/a.pcapng]", dir);
+	      "port=0,sink=[file,path=%s/a.pcapng]", folder);
 	gives("port=0,sink=[file,path=/a.pcapng]", false, false,
 	      "port=0,sink=[file,path=/a.pcapng]");
 	gives("port=0,sink=[net_pcap,tx_pcap=a.pcap]", true, false,
-	      "port=0,sink=[net_pcap,tx_pcap=%s/a.pcap]", dir);
+	      "port=0,sink=[net_pcap,tx_pcap=%s/a.pcap]", folder);
 	gives("port=0,sink=[net_tap,iface=mon0]", true, false, "port=0,sink=[net_tap,iface=mon0]");
 	gives("port=0,sink=[file,path=\"a,b\"]", false, false, "port=0,sink=[file,path=\"%s/a,b\"]",
-	      dir);
+	      folder);
 }
 
 /* For who may not have the process open files. */
@@ -72,9 +53,9 @@ opened_here(void **state)
 	      "port=0,sink=[file,fd=0,comment=x]");
 	assert_int_equal(access("a", F_OK), -1); /* it was discarded */
 	gives("port=0,sink=[file,path=a,rotate_bytes=1M]", true, false,
-	      "port=0,sink=[file,path=%s/a,rotate_bytes=1M]", dir);
+	      "port=0,sink=[file,path=%s/a,rotate_bytes=1M]", folder);
 	gives("port=0,mode=recorder,sink=[file,path=a]", true, false,
-	      "port=0,mode=recorder,sink=[file,path=%s/a]", dir);
+	      "port=0,mode=recorder,sink=[file,path=%s/a]", folder);
 	assert_int_equal(system("echo content >a"), 0);
 	assert_int_equal(ctl_place(&placed, "port=0,sink=[file,path=a]", true, &err), -EEXIST);
 	assert_sentence(&err, "a exists already");
@@ -102,9 +83,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(paths, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(opened_here, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(descriptors, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(paths, folder_set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(opened_here, folder_set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(descriptors, folder_set_up, folder_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
