@@ -19,6 +19,9 @@ so=$(find "$T/root" -name 'libvmirror.so')
 expect "a shared library" test "$so"
 expect "a static library" test "$(find "$T/root" -name 'libvmirror.a')"
 expect "the program" test -x "$(find "$T/root" -path '*/bin/vmirror')"
+expect "the client, its manual page and its completion" test \
+	"$(find "$T/root" -name 'vmirrorctl*' -type f -printf '%P\n' | sed 's|.*/\(.*/.*\)|\1|' | sort | xargs)" = \
+	"bin/vmirrorctl completions/vmirrorctl man1/vmirrorctl.1"
 lib=$(dirname "$so")
 prefix=$(sed -n 's/^prefix=//p' "$lib/pkgconfig/libvmirror.pc")
 

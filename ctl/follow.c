@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* capture, and add in the foreground: watched through notifications, ended by whoever is first. */
+
+#include "ctl/follow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl/clock.h"
+#include "ctl/counters.h"
+#include "ctl/json.h"
+#include "ctl/say.h"
+#include "devargs/error.h"
+
+#define WATCH_MS      100
+#define PROGRESS_MS   200
+#define STATISTICS_MS 1000
+
+enum end {
+	END_NOT_YET,
+	END_SIGNAL,  /* somebody wants it */
+	END_CHILD,   /* nobody looks any more */
+	END_REACHED, /* its count, its duration */
+	END_FAILED,  /* its sink */
+	END_REMOVED, /* by somebody else */
+	END_LINK,    /* the process went; err says so */
+};
+
+struct state {
+	enum end end;
+	json_t *stats; /* the last */
+	int status;    /* the child's */
+	int64_t progress_ms;
+	int64_t statistics_ms;
+	uint64_t before; /* packets of the line of statistics before */
+	bool dirty;      /* a count stands on the terminal's line */
+};
+
+static void
+fill_signals(sigset_t *set)
+{
+	struct sigaction hup;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGCHLD);
+	/* nohup's word counts. */
+	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
+}
+
+/* Ctrl-C and the like are read from now on. @return from where; -errno */
+static int
+take_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	fill_signals(&set);
+	/* A shell has jobs in the background ignore it; who sends it there means us all the same. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static void
+give_signals_back(int fd)
+{
+	sigset_t set;
+
+	fill_signals(&set);
+	close(fd);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* In tcpdump's manner. */
+static void
+print_counts(const json_t *stats)
+{
+	char reasons[256];
+	uint64_t lost = ctl_counters_lost(stats, reasons, sizeof(reasons));
+
+	fprintf(stderr, "%" PRIu64 " packets captured\n", ctl_json_number(stats, "delivered"));
+	fprintf(stderr, "%" PRIu64 " packets filtered\n", ctl_json_number(stats, "filtered"));
+	fprintf(stderr, "%" PRIu64 " packets dropped%s%s\n", lost, lost > 0 ? ": " : "", reasons);
+}
+
+static void
+wipe(struct state *state)
+{
+	if (state->dirty)
+		fputs("\r\033[K", stderr);
+	state->dirty = false;
+}
+
+static void
+print_progress(const struct ctl_follow *follow, struct state *state)
+{
+	uint64_t pkts = ctl_json_number(state->stats, "delivered");
+	int64_t now = ctl_now_ms();
+
+	if (follow->statistics && now - state->statistics_ms >= STATISTICS_MS) {
+		fprintf(stderr,
+			"%" PRIu64 " packets captured, %" PRIu64 " filtered, %" PRIu64
+			" dropped; %" PRIu64 " a second\n",
+			pkts, ctl_json_number(state->stats, "filtered"),
+			ctl_counters_lost(state->stats, NULL, 0),
+			(pkts - state->before) * 1000 / (uint64_t)(now - state->statistics_ms));
+		state->statistics_ms = now;
+		state->before = pkts;
+	}
+	if (follow->progress && !follow->statistics && now - state->progress_ms >= PROGRESS_MS) {
+		fprintf(stderr, "\r%" PRIu64 " packets ", pkts);
+		state->progress_ms = now;
+		state->dirty = true;
+	}
+}
+
+static enum end
+judge(const json_t *stats)
+{
+	const char *name = ctl_json_text(stats, "state");
+
+	if (strcmp(name, "ended") == 0)
+		return END_REACHED;
+	return strcmp(name, "failed") == 0 ? END_FAILED : END_NOT_YET;
+}
+
+static void
+take_stats(const struct ctl_follow *follow, struct state *state, const json_t *result)
+{
+	json_t *stats = ctl_json_named(json_object_get(result, "mirrors"), follow->name);
+
+	if (stats == NULL) {
+		state->end = END_REMOVED;
+		return;
+	}
+	json_decref(state->stats);
+	state->stats = json_incref(stats);
+	state->end = judge(stats);
+}
+
+/* All that has come. */
+static void
+read_notifications(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
+{
+	json_t *params;
+	int ret;
+
+	while ((ret = ctl_notified(follow->session, 0, &params, err)) == 1) {
+		take_stats(follow, state, params);
+		json_decref(params);
+	}
+	if (ret < 0)
+		state->end = END_LINK;
+}
+
+static bool
+has_child_ended(const struct ctl_follow *follow, struct state *state)
+{
+	return follow->child > 0 &&
+	       waitpid(follow->child, &state->status, WNOHANG) == follow->child;
+}
+
+static void
+read_signals(const struct ctl_follow *follow, struct state *state, int signals)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo != SIGCHLD)
+			state->end = END_SIGNAL;
+		else if (has_child_ended(follow, state))
+			state->end = END_CHILD;
+	}
+}
+
+static int
+wait_for_end(const struct ctl_follow *follow, struct state *state, int signals,
+	     struct vmirror_error *err)
+{
+	struct pollfd ready[] = {
+		{.fd = follow->session->link.fd, .events = POLLIN},
+		{.fd = signals, .events = POLLIN},
+	};
+
+	/* Before its signal could be read. */
+	if (has_child_ended(follow, state))
+		state->end = END_CHILD;
+	while (state->end == END_NOT_YET) {
+		if (poll(ready, 2, -1) < 0 && errno != EINTR)
+			return vmirror_error_set(err, -errno, "cannot wait: %s", strerror(errno));
+		if (ready[0].revents != 0)
+			read_notifications(follow, state, err);
+		if (ready[1].revents != 0)
+			read_signals(follow, state, signals);
+		if (!follow->quiet && state->stats != NULL)
+			print_progress(follow, state);
+	}
+	return 0;
+}
+
+/* While an answer is awaited Ctrl-C ends the program, and so the mirror. */
+static int
+stay(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
+{
+	int signals, ret;
+
+	ret = ctl_call(
+		follow->session, "watch",
+		ctl_must(json_pack("{s:i, s:s}", "interval_ms", WATCH_MS, "name", follow->name)),
+		NULL, err);
+	if (ret != 0)
+		return ret;
+	signals = take_signals();
+	if (signals < 0)
+		return vmirror_error_set(err, signals, "cannot wait for signals: %s",
+					 strerror(-signals));
+	ret = wait_for_end(follow, state, signals, err);
+	/* From here on Ctrl-C is the second one. */
+	give_signals_back(signals);
+	return ret;
+}
+
+/* A child that has shown the mirror's last packet may end before we hear of the mirror's end. */
+static int
+ask_why(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
+{
+	json_t *result;
+	int ret;
+
+	ret = ctl_call(follow->session, "stats", ctl_must(json_pack("{s:s}", "name", follow->name)),
+		       &result, err);
+	if (ret != 0)
+		return ret;
+	take_stats(follow, state, result);
+	/* That nobody reads any more is not the mirror's failure. */
+	if (state->end == END_NOT_YET || state->end == END_FAILED)
+		state->end = END_CHILD;
+	json_decref(result);
+	return 0;
+}
+
+/* Its exact counts, which are had only of one that is taken away. */
+static int
+take_away(const struct ctl_follow *follow, struct state *state, struct vmirror_error *err)
+{
+	json_t *result;
+	int ret;
+
+	ret = ctl_call(follow->session, "remove",
+		       ctl_must(json_pack("{s:s}", "name", follow->name)), &result, err);
+	if (ret != 0)
+		return ret;
+	json_decref(state->stats);
+	state->stats = json_incref(json_object_get(result, "stats"));
+	json_decref(result);
+	return 0;
+}
+
+/* What is left to show is shown; it ends when its pipe does. */
+static void
+await_child(const struct ctl_follow *follow, struct state *state)
+{
+	/* One that was waited for before is not there any more. */
+	while (follow->child > 0 && waitpid(follow->child, &state->status, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int
+conclude(const struct ctl_follow *follow, const struct state *state, const char *reason,
+	 struct vmirror_error *err)
+{
+	switch (state->end) {
+	case END_FAILED:
+		return vmirror_error_set(err, -EIO, "%s failed: %s", follow->name, reason);
+	case END_REMOVED:
+		return vmirror_error_set(err, -ENOENT, "%s was removed by somebody else",
+					 follow->name);
+	case END_CHILD:
+		/* Whoever looked has seen enough, as in '… | head'. */
+		if (WIFEXITED(state->status) && WEXITSTATUS(state->status) != 0)
+			return vmirror_error_set(err, -EIO, "tcpdump ended with status %d",
+						 WEXITSTATUS(state->status));
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+int
+ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err)
+{
+	struct state state = {.progress_ms = ctl_now_ms(), .statistics_ms = ctl_now_ms()};
+	char reason[512];
+	int ret;
+
+	ret = stay(follow, &state, err);
+	wipe(&state);
+	if (state.end == END_FAILED && has_child_ended(follow, &state))
+		state.end = END_CHILD;
+	if (ret == 0 && state.end == END_CHILD)
+		ret = ask_why(follow, &state, err);
+	snprintf(reason, sizeof(reason), "%s", ctl_json_text(state.stats, "reason"));
+	if (state.end == END_LINK)
+		ret = -ECONNRESET;
+	if (ret == 0 && state.end != END_REMOVED)
+		ret = take_away(follow, &state, err);
+	await_child(follow, &state);
+	if (state.end == END_REACHED && !follow->quiet)
+		ctl_say("%s ended: %s", follow->name, reason);
+	if (state.stats != NULL && !follow->quiet)
+		print_counts(state.stats);
+	if (ret == 0)
+		ret = conclude(follow, &state, reason, err);
+	json_decref(state.stats);
+	return ret;
+}

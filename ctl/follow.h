@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CTL_FOLLOW_H
+#define CTL_FOLLOW_H
+
+/* Staying with a mirror of one's own until it ends, or Ctrl-C. */
+
+#include <sys/types.h>
+
+#include "ctl/session.h"
+
+struct ctl_follow {
+	struct ctl_session *session;
+	const char *name;
+	bool quiet;      /**< no counts */
+	bool statistics; /**< a line of them every second */
+	bool progress;   /**< a count that changes, where stderr is a terminal */
+	pid_t child;     /**< that shows the packets; its end is the mirror's. 0: none */
+};
+
+/**
+ * Wait, then take the mirror away, wait for the child, and print the counts. A second Ctrl-C ends the
+ * program at once, and what it leaves the process takes away.
+ *
+ * @return 0: it ended as it was meant to; -errno with err set
+ */
+int
+ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err);
+
+#endif

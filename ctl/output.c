@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Files for capture, add and snapshot. */
+
+#include "ctl/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "devargs/error.h"
+
+static int
+fail(const char *path, int error, struct vmirror_error *err)
+{
+	switch (error) {
+	case ELOOP:
+		return vmirror_error_set(err, -error, "%s is a symbolic link; name the file itself",
+					 path);
+	case ENXIO:
+		return vmirror_error_set(err, -error,
+					 "%s is a fifo that nobody reads; start its reader first, "
+					 "as in 'tcpdump -r FIFO'",
+					 path);
+	default:
+		return vmirror_error_set(err, -error, "%s cannot be written: %s", path,
+					 strerror(error));
+	}
+}
+
+static int
+open_stdout(struct ctl_output *out, struct vmirror_error *err)
+{
+	if (isatty(STDOUT_FILENO))
+		return vmirror_error_set(err, -EINVAL,
+					 "-w -: stdout is a terminal, which no capture is written "
+					 "to; right would be: … -w - | tshark -r -");
+	out->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return out->fd < 0 ? fail("stdout", errno, err) : 0;
+}
+
+static int
+examine(struct ctl_output *out, struct vmirror_error *err)
+{
+	struct stat st;
+
+	if (fstat(out->fd, &st) != 0)
+		return fail(out->path, errno, err);
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	out->regular = S_ISREG(st.st_mode);
+	if (isatty(out->fd))
+		return vmirror_error_set(err, -EINVAL,
+					 "%s is a terminal, which no capture is written to",
+					 out->path);
+	/* The lock is the descriptor's, and so the process's as long as it writes. */
+	if (out->regular && flock(out->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		return vmirror_error_set(err, -EBUSY, "%s is being written by another capture",
+					 out->path);
+	/* It was to open a fifo without waiting. */
+	fcntl(out->fd, F_SETFL, fcntl(out->fd, F_GETFL) & ~O_NONBLOCK);
+	return 0;
+}
+
+int
+ctl_output_open(struct ctl_output *out, const char *path, struct vmirror_error *err)
+{
+	const int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	int ret;
+
+	*out = (struct ctl_output){.fd = -1};
+	snprintf(out->path, sizeof(out->path), "%s", path);
+	if (strcmp(path, "-") == 0)
+		return open_stdout(out, err);
+	out->fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+	out->created = out->fd >= 0;
+	if (out->fd < 0 && errno == EEXIST)
+		out->fd = open(path, flags);
+	if (out->fd < 0)
+		return fail(path, errno, err);
+	ret = examine(out, err);
+	if (ret != 0)
+		ctl_output_discard(out);
+	return ret;
+}
+
+bool
+ctl_output_is_filled(const struct ctl_output *out)
+{
+	struct stat st;
+
+	return out->regular && fstat(out->fd, &st) == 0 && st.st_size > 0;
+}
+
+int
+ctl_output_empty(struct ctl_output *out, struct vmirror_error *err)
+{
+	if (out->regular && ftruncate(out->fd, 0) != 0)
+		return fail(out->path, errno, err);
+	return 0;
+}
+
+void
+ctl_output_close(struct ctl_output *out)
+{
+	if (out->fd >= 0)
+		close(out->fd);
+	out->fd = -1;
+}
+
+void
+ctl_output_discard(struct ctl_output *out)
+{
+	struct stat st;
+
+	/* The path may lead elsewhere by now. */
+	if (out->fd >= 0 && out->created && lstat(out->path, &st) == 0 && st.st_dev == out->dev &&
+	    st.st_ino == out->ino)
+		unlink(out->path);
+	ctl_output_close(out);
+}
+
+int
+ctl_output_absolute(char absolute[PATH_MAX], const char *path, struct vmirror_error *err)
+{
+	char here[PATH_MAX] = "";
+	int len;
+
+	if (*path != '/' && getcwd(here, sizeof(here)) == NULL)
+		return vmirror_error_set(err, -errno, "the current directory: %s", strerror(errno));
+	/* The root has its slash. */
+	len = snprintf(absolute, PATH_MAX, "%s%s%s", here,
+		       here[0] != '\0' && here[1] != '\0' ? "/" : "", path);
+	return len < PATH_MAX ? 0 : fail(path, ENAMETOOLONG, err);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CTL_OUTPUT_H
+#define CTL_OUTPUT_H
+
+/* A file that is opened here and written by the process: with our rights, and where we are. */
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "vmirror_error.h"
+
+struct ctl_output {
+	int fd; /**< -1: none */
+	char path[PATH_MAX];
+	bool created;
+	bool regular;
+	dev_t dev;
+	ino_t ino;
+};
+
+/**
+ * Open a file, a fifo that somebody reads, or stdout ("-"). A new file is its owner's alone. What is in
+ * one that is there stays for now.
+ *
+ * @return 0, or -errno with err set
+ */
+int
+ctl_output_open(struct ctl_output *out, const char *path, struct vmirror_error *err);
+
+/** Whether there is something in it. */
+bool
+ctl_output_is_filled(const struct ctl_output *out);
+
+/** Empty it. @return 0, or -errno with err set */
+int
+ctl_output_empty(struct ctl_output *out, struct vmirror_error *err);
+
+/** Close our descriptor. Takes one without. */
+void
+ctl_output_close(struct ctl_output *out);
+
+/** Close it, and remove what was made for it: it is not written to. */
+void
+ctl_output_discard(struct ctl_output *out);
+
+/** A path as others see it: from the root. @return 0, or -errno with err set */
+int
+ctl_output_absolute(char absolute[PATH_MAX], const char *path, struct vmirror_error *err);
+
+#endif

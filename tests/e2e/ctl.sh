@@ -1,0 +1,266 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# vmirrorctl and a process that runs: what there is, mirrors that come and go, their counters, and the
+# recorder's snapshots.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+# shellcheck source=tests/e2e/ctl_lib.sh
+. "$here/ctl_lib.sh"
+begin tcpdump tshark capinfos ping curl python3 script setpriv
+
+# says REGEX COMMAND...: among what it prints.
+says() {
+	local regex=$1
+	shift
+	"$@" >"$T/ctl.out"
+	grep -Eq -- "$regex" "$T/ctl.out" || fail "$*: no '$regex' in: $(cat "$T/ctl.out")"
+	echo "ok ${*:1:2}: $regex"
+}
+
+# stat_of MIRROR KEY
+stat_of() {
+	ctl stats --json "$1" | python3 -c 'import json, sys
+print(json.load(sys.stdin)["mirrors"][0][sys.argv[1]])' "$2"
+}
+
+what_there_is() {
+	says '^vmirrorctl [0-9.]+, protocol 1' ctl version
+	says "^vmirror, process $vm: vmirror [0-9.]+, DPDK .*protocol 1" ctl version
+	says 'do everything' ctl version
+	says '^ *PORT +NAME +DRIVER +STATE +RX_QUEUES +TX_QUEUES' ctl ports
+	says '^ *0 +net_tap0 +net_tap +started +1 +1$' ctl ports
+	says '^ *1 +net_tap1 ' ctl ports
+	expect "and none of the library's own" test "$(ctl ports | wc -l)" = 3
+	says '^NAME +STATE +OWNER +SPEC' ctl list
+	expect "there are no mirrors" mirrors 0
+	says 'there are no mirrors' ctl stats
+	expect "-p finds it" test "$(ctl -p "$vm" ports)" = "$(ctl ports)"
+	expect "behind the command, too" test "$(ctl ports -p "$vm")" = "$(ctl ports)"
+	expect "--control finds it" test \
+		"$(ctl --control "$T/run/dpdk/rte/vmirror.$vm" ports)" = "$(ctl ports)"
+}
+
+help() {
+	local command
+	says '^usage: vmirrorctl ' ctl --help
+	says '^  capture \[FILTER...\] +' ctl help
+	for command in $(ctl --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+		[ "$(ctl help "$command")" = "$(ctl "$command" --help)" ] || fail "help of $command"
+		ctl help "$command" | grep -q "^usage: vmirrorctl $command" || fail "help of $command"
+	done
+	echo "ok help of every command"
+	says '^vmirrorctl [0-9]+\.[0-9]+\.[0-9]+$' ctl --version
+}
+
+# A mirror that stays: its path is from where the client is.
+added() {
+	mkdir -p "$T/elsewhere"
+	says '^web: .*elsewhere/web.pcapng' in_elsewhere check 'name=web,port=0,filter=icmp,sink=[file,path=web.pcapng]'
+	expect "check makes nothing" test -z "$(ls "$T/elsewhere")"
+	says '^web$' in_elsewhere add 'name=web,port=0,filter=icmp,sink=[file,path=web.pcapng]'
+	expect "it stays" mirrors 1
+	says "^web +attached +stays, of [0-9]+, user 0 +name=web,port=0.*filter=icmp" ctl list
+	pings 10
+	wait_for 5 delivered web 20 || fail "20 packets are not delivered"
+	says '^web: attached, 2 hooks' ctl stats
+	says '^    captured +20$' ctl stats web
+	says '^    net_tap0 +0 +rx +[0-9]+ ' ctl stats web --queues
+	says '^    net_tap0 +0 +tx +[0-9]+ ' ctl stats web --queues
+	metrics
+	says '^web: removed; 20 packets captured, 0 dropped' ctl remove web
+	expect "it is gone" mirrors 0
+	expect "its file is complete" test \
+		"$(capinfos -Tm -c "$T/elsewhere/web.pcapng" | tail -1 | cut -d, -f2)" = 20
+}
+
+in_elsewhere() {
+	(cd "$T/elsewhere" && ctl "$@")
+}
+
+delivered() {
+	[ "$(stat_of "$1" delivered)" = "$2" ]
+}
+
+# Every line a sample or a comment, each metric told of before, and the sums are the mirror's.
+metrics() {
+	ctl metrics >"$T/metrics"
+	expect "metrics are Prometheus's" python3 - "$T/metrics" <<'PYTHON'
+import re
+import sys
+
+sample = re.compile(r'^(vmirror_\w+)\{(\w+="(?:[^"\\]|\\.)*"(?:,\w+="(?:[^"\\]|\\.)*")*)\} \d+$')
+types, captured = {}, 0
+for line in open(sys.argv[1]):
+    line = line.rstrip("\n")
+    if line.startswith("# TYPE "):
+        types[line.split()[2]] = line.split()[3]
+    elif not line.startswith("# HELP "):
+        found = sample.match(line)
+        if not found or found[1] not in types:
+            sys.exit(f"no sample: {line}")
+        if found[1] == "vmirror_captured_packets_total":
+            if not re.fullmatch(r'mirror="web",port="net_tap0",queue="0",dir="(rx|tx)"', found[2]):
+                sys.exit(f"labels: {line}")
+            captured += int(line.split()[-1])
+sys.exit(captured != 20)
+PYTHON
+}
+
+# Laws of the counters, of every mirror and queue.
+laws() {
+	ctl stats --queues --json >"$T/stats.json"
+	expect "counters conserve, of queues and in total" python3 - "$T/stats.json" <<'PYTHON'
+import json
+import sys
+
+mirrors = json.load(open(sys.argv[1]))["mirrors"]
+for m in mirrors:
+    for c in [m] + m["queues"]:
+        if c["seen"] != c["filtered"] + c["sampled_out"] + c["captured"] + c["no_room"]:
+            sys.exit(f"seen: {c}")
+        if c["captured"] != c["delivered"] + c["sink_rejected"] + c["write_error"] \
+                + c["overwritten"] + c["unknown"] + c["in_flight"]:
+            sys.exit(f"captured: {c}")
+    for key in "seen", "captured", "delivered":
+        if m[key] != sum(q[key] for q in m["queues"]):
+            sys.exit(f"{key} is no sum: {m}")
+sys.exit(not mirrors)
+PYTHON
+}
+
+foreground() {
+	spawn "$T/fg.out" "$T/fg.err" "$VMIRRORCTL" add --foreground \
+		'name=fg,port=0,filter=icmp,sink=[file,path=fg.pcapng]'
+	wait_for 10 grep -q 'fg is added' "$T/fg.err" || fail "$(cat "$T/fg.err")"
+	expect "it is there" mirrors 1
+	pings 3
+	kill -INT "$child"
+	wait_for 10 gone "$child" || fail "add --foreground does not end"
+	expect "it has gone with the client" mirrors 0
+	expect "with its counts" test "$(counts "$T/fg.err" captured)" = 6
+	wait "$child" || fail "status $?"
+	# A descriptor of ours, and one that ends by itself.
+	spawn "$T/fg.out" "$T/fg.err" bash -c "exec 7>fd.pcapng; exec '$VMIRRORCTL' add --foreground \
+		'port=0,filter=icmp,count=4,sink=[file,fd=7]'"
+	wait_for 10 grep -q 'is added' "$T/fg.err" || fail "$(cat "$T/fg.err")"
+	pings 3
+	wait_for 10 gone "$child" || fail "it does not end with its count"
+	wait "$child" || fail "status $?"
+	expect "and says why" grep -q '^vmirrorctl: .* ended: reached its count of 4' "$T/fg.err"
+	expect "into our descriptor" test "$(capinfos -Tm -c fd.pcapng | tail -1 | cut -d, -f2)" = 4
+	rm -f fg.pcapng fd.pcapng
+}
+
+snapshots() {
+	local rec='name=rec,port=0,filter=icmp,mode=recorder,ring_bytes=1M,sink=[file,path=rec.pcapng]'
+	ctl add "$rec" >/dev/null
+	pings 10
+	wait_for 5 captured rec 20 || fail "20 packets are not recorded"
+	says '^rec: 20 packets written to s.pcapng, 0 lost$' ctl snapshot rec -w s.pcapng
+	expect "tshark reads them" test "$(tshark -r s.pcapng 2>/dev/null | wc -l)" = 20
+	sleep 1.2
+	pings 2
+	wait_for 5 captured rec 24 || fail "24 packets are not recorded"
+	says '^rec: 4 packets written to last.pcapng, 0 lost$' ctl snapshot rec --last 1s -w last.pcapng
+	says '^rec: 24 packets written to its sink, 0 lost$' ctl snapshot rec
+	expect "into a file of the mirror's" test "$(find . -name 'rec_0000*' | wc -l)" = 1
+	laws
+	refused "a mirror that is no recorder" 1 "no such|'nope'" snapshot nope -w nope.pcapng
+	ctl remove rec >/dev/null
+	rm -f ./*.pcapng
+}
+
+captured() {
+	[ "$(stat_of "$1" captured)" = "$2" ]
+}
+
+# One that is not there does not keep the others; each is named.
+several_removed() {
+	local code=0
+	ctl add 'name=one,port=0,sink=[file,path=one.pcapng]' >/dev/null
+	ctl add 'name=two,port=0,sink=[file,path=two.pcapng]' >/dev/null
+	"$VMIRRORCTL" remove one nope two >"$T/ctl.out" 2>"$T/ctl.err" || code=$?
+	expect "remove: status 1" test $code = 1
+	expect "the one that is not there is named" grep -q "'nope'" "$T/ctl.err"
+	expect "the others are gone" mirrors 0
+	rm one.pcapng two.pcapng
+}
+
+live() {
+	ctl add 'name=web,port=0,filter=icmp,sink=[file,path=web.pcapng]' >/dev/null
+	spawn "$T/live" /dev/null "$VMIRRORCTL" stats --live 0.2 web
+	pings 50
+	wait_for 5 grep -Eq '^[0-9:]{8}  web +[1-9][0-9]* +0 +[1-9]' "$T/live" ||
+		fail "no rates: $(cat "$T/live")"
+	echo "ok stats --live: rates"
+	kill "$child"
+	spawn "$T/live.json" /dev/null "$VMIRRORCTL" stats --live=0.1 --json web
+	wait_for 5 two_lines "$T/live.json" || fail "no JSON: $(cat "$T/live.json")"
+	kill "$child"
+	expect "a line each, which is JSON" python3 -c 'import json, sys
+[json.loads(line) for line in sys.stdin]' < <(head -2 "$T/live.json")
+}
+
+two_lines() {
+	[ "$(wc -l <"$1")" -ge 2 ]
+}
+
+# On a terminal of its own, which is as before at the end.
+top() {
+	on_terminal q "$VMIRRORCTL" top --interval 0.2
+	on_terminal $'\x03' "$VMIRRORCTL" top --interval 0.2
+	on_terminal '' timeout --foreground -s TERM 1.5 "$VMIRRORCTL" top --interval 0.2
+	refused "top without a terminal" 1 "needs a terminal.*stats --live" top
+	ctl remove web >/dev/null
+	rm web.pcapng
+}
+
+# on_terminal KEY COMMAND...: it shows the mirror until that key is pressed.
+on_terminal() {
+	local key=$1 shown
+	shift
+	printf 'stty -a >%q\n%s || true\nstty -a >%q\n' "$T/before" "$*" "$T/after" >"$T/top.sh"
+	shown=$({
+		sleep 1.5
+		printf '%s' "$key"
+		sleep 1
+	} | timeout 20 script -qec "bash $T/top.sh" /dev/null)
+	expect "top shows mirrors, in columns" grep -q 'MIRROR  *SEEN/s' <<<"$shown"
+	expect "this one" grep -q 'web  *[0-9.]' <<<"$shown"
+	expect "gives the screen back" grep -qF $'\e[?1049l' <<<"$shown"
+	expect "and the terminal's settings ($(printf %q "$key"))" cmp "$T/before" "$T/after"
+}
+
+# Of several processes one is named.
+several_processes() {
+	local first=$vm second
+	start_vmirror -l "$core" --file-prefix other --vdev net_null0 --
+	second=$vm
+	refused "several processes" 1 \
+		"say -p PID, of ($first \(vmirror\), $second|$second \(vmirror\), $first) \(vmirror\)" list
+	says 'net_null0' ctl -p "$second" ports
+	says 'net_tap0' ctl -p "$first" ports
+	kill -KILL "$second"
+	wait "$second" 2>/dev/null || true
+	says 'net_tap0' ctl ports
+	refused "one that was killed" 1 "process $second has no control socket.*left by processes that have ended: .*other/vmirror.$second" \
+		-p "$second" ports
+	vm=$first
+}
+
+# shellcheck disable=SC2119 # without a mirror of its own
+two_hosts
+what_there_is
+help
+added
+foreground
+snapshots
+several_removed
+live
+top
+several_processes
+quit_vmirror
+refused "nobody is there" 1 "no process with vmirror was found; is one running.*looked for vmirror.PID in $T/run/dpdk" list

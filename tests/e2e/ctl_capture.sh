@@ -1,0 +1,236 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# vmirrorctl capture, in place of tcpdump: what passes is shown at once, or is in the file, all of it and
+# nothing else; and when it ends, however that happens, nothing is left.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+# shellcheck source=tests/e2e/ctl_lib.sh
+. "$here/ctl_lib.sh"
+# shellcheck source=tests/e2e/file_lib.sh
+. "$here/file_lib.sh"
+begin tcpdump tshark capinfos mergecap editcap ping curl python3 script pgrep
+
+is_delivered() {
+	[ "$("$VMIRRORCTL" stats --json | python3 -c 'import json, sys
+print(json.load(sys.stdin)["mirrors"][0]["delivered"])')" -ge "$1" ]
+}
+
+# to_file FILTER OPTION...: packets that come in, those that match and no others, byte for byte.
+to_file() {
+	local filter=$1 all
+	shift
+	rm -f ./*
+	tcpdump -r "$T/in.pcap" -w "$T/wanted.pcap" "$filter" 2>/dev/null
+	all=$(pcap count "$T/wanted.pcap")
+	capture /dev/null "$T/c.err" -i net_tap0 -Q in -w got.pcapng "$@" -f "$filter"
+	host a python3 "$here/pcap.py" send cable0 "$T/in.pcap"
+	wait_for 10 is_delivered "$all" || fail "$all packets are not delivered: $filter"
+	end_capture "$client" INT
+	readable got.pcapng
+	quietly "got.pcapng" editcap -F nsecpcap got.pcapng "$T/got.pcap"
+	expect "the $all packets that match '$filter'" same "$T/wanted.pcap" "$T/got.pcap"
+	expect "as it says" test "$(counts "$T/c.err" captured)" = "$all"
+	expect "the others are filtered" test "$(counts "$T/c.err" filtered)" = \
+		$(($(pcap count "$T/in.pcap") - all))
+	expect "none is dropped" grep -qx '0 packets dropped' "$T/c.err"
+	expect "only the owner can read it" test "$(stat -c %a got.pcapng)" = 600
+	expect "nothing is left" mirrors 0
+}
+
+files() {
+	pcap make mixed "$T/all.pcap" 7
+	pcap fit "$T/all.pcap" "$T/in.pcap" 1514
+	to_file "udp port 53 or (tcp port 443 and ip[8] & 1 = 0)"
+	expect "it is pcapng" test "$(capinfos -Tm -t got.pcapng | tail -1 | cut -d, -f2)" = pcapng
+	to_file "arp or icmp or greater 1400" -P
+	expect "-P: it is pcap" grep -q '^pcap\|nsecpcap' \
+		<(capinfos -Tm -t got.pcapng | tail -1 | cut -d, -f2)
+	to_file "" --capture-comment 'a, "b" [c'
+	expect "with its comment" grep -qF 'a, "b" [c' <(capinfos -k got.pcapng)
+}
+
+now_ms() {
+	echo $(($(date +%s%N) / 1000000))
+}
+
+# What passes is on the terminal while one looks.
+shown() {
+	local from to
+	capture "$T/shown" "$T/c.err" -i 0 -e icmp
+	sleep 0.3
+	from=$(now_ms)
+	pings 1
+	until grep -q 'ICMP echo request' "$T/shown"; do
+		to=$(now_ms)
+		[ $((to - from)) -lt 5000 ] || fail "no packet is shown: $(cat "$T/shown" "$T/c.err")"
+		sleep 0.005
+	done
+	to=$(now_ms)
+	note "the first packet is shown after $((to - from)) ms, ping and all"
+	expect "within a second" test $((to - from)) -lt 1000
+	pings 9
+	wait_for 5 is_delivered 20 || fail "20 packets are not delivered"
+	end_capture "$client" INT
+	expect "all of them, both ways" test "$(grep -c 'ICMP echo re' "$T/shown")" = 20
+	expect "-e is passed on" grep -q 'ethertype IPv4' "$T/shown"
+	expect "and counted" test "$(counts "$T/c.err" captured)" = 20
+	expect "nothing is left" mirrors 0
+	expect "nor tcpdump" wait_for 5 nobody_else
+}
+
+download_shown() {
+	capture "$T/shown" "$T/c.err" -i any -c 2 'tcp dst port 80 and tcp[13] & 2 != 0'
+	download
+	end_capture "$client"
+	expect "curl's SYN, on both ports" test \
+		"$(grep -c '192.0.2.1.* > 192.0.2.2.80: Flags \[S\]' "$T/shown")" = 2
+	expect "-c ends it" grep -q 'ended: reached its count of 2' "$T/c.err"
+	expect "nothing is left" mirrors 0
+}
+
+limits() {
+	local from to
+	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -w five.pcapng -c 5 icmp
+	pings 10
+	end_capture "$client"
+	expect "-c 5: five" test "$(count_all five.pcapng)" = 5
+	from=$(now_ms)
+	capture /dev/null "$T/c.err" -i 0 -w time.pcapng -a duration:1 icmp
+	pings 2
+	end_capture "$client"
+	to=$(now_ms)
+	expect "-a duration:1 ends it, after $((to - from)) ms" test $((to - from)) -lt 3000
+	expect "with what came" test "$(count_all time.pcapng)" = 4
+	capture /dev/null "$T/c.err" -i 0 -s 40 -w short.pcapng -a packets:2 icmp
+	pings 1
+	end_capture "$client"
+	expect "-s 40: cut, and their length is known" test \
+		"$(tshark -r short.pcapng -T fields -e frame.cap_len -e frame.len 2>/dev/null | sort -u)" = \
+		"40	98"
+	capture /dev/null "$T/c.err" -i 0 -Q out -w out.pcapng -c 1 icmp
+	pings 1
+	end_capture "$client"
+	expect "-Q out: to the host" grep -q '192.0.2.2 > 192.0.2.1' <(tcpdump -nr out.pcapng 2>/dev/null)
+}
+
+# Bytes go straight from the process to whoever reads.
+piped() {
+	local reader
+	mkfifo "$T/fifo"
+	: >"$T/c.err"
+	spawn "$T/fields" "$T/tshark.err" bash -c \
+		"'$VMIRRORCTL' capture -i 0 -w - -c 6 icmp 2>'$T/c.err' | tshark -l -r - -T fields -e icmp.type"
+	wait_for 10 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
+	pings 3
+	wait_for 15 gone "$child" || fail "-w - | tshark does not end"
+	expect "-w - | tshark -r -" test "$(sort "$T/fields" | uniq -c | xargs)" = "3 0 3 8"
+	spawn fifo.pcapng /dev/null cat "$T/fifo"
+	reader=$child
+	sleep 0.5 # for it to open the fifo
+	capture /dev/null "$T/c.err" -i 0 -w "$T/fifo" -c 2 icmp
+	pings 1
+	end_capture "$client"
+	wait_for 15 gone "$reader" || fail "the fifo's reader does not end"
+	expect "a fifo" test "$(count_all fifo.pcapng)" = 2
+	# Whoever reads has seen enough.
+	spawn /dev/null "$T/c.err" bash -c "'$VMIRRORCTL' capture -i 0 icmp | head -n 1"
+	wait_for 10 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
+	pings 50
+	wait_for 15 gone "$child" || fail "capture | head does not end"
+	expect "capture | head: nothing is left" mirrors 0
+}
+
+two_at_once() {
+	local first
+	rm -f ./*
+	capture /dev/null "$T/c1.err" -i 0 -w icmp.pcapng icmp
+	first=$client
+	capture /dev/null "$T/c2.err" -i 1 -w arp.pcapng 'arp or icmp'
+	expect "two captures" mirrors 2
+	refused "a third into the same file" 1 "icmp.pcapng is being written by another capture" \
+		capture -i 0 -w icmp.pcapng
+	pings 5
+	wait_for 5 is_delivered 10
+	end_capture "$first" INT
+	expect "one ends, the other goes on" mirrors 1
+	pings 5
+	wait_for 5 is_delivered 20
+	end_capture "$client" TERM
+	expect "the first has its packets" test "$(count_all icmp.pcapng)" = 10
+	expect "and so has the other" test "$(tshark -r arp.pcapng -Y icmp 2>/dev/null | wc -l)" = 20
+}
+
+# The process takes away what nobody looks after any more.
+killed() {
+	local how
+	for how in KILL HUP; do
+		rm -f ./*
+		capture "$T/shown" "$T/c.err" -i 0 icmp
+		capture /dev/null "$T/c2.err" -i 0 -w k.pcapng icmp
+		pings 2
+		wait_for 5 is_delivered 4
+		pkill -"$how" --ns $$ --nslist net -x vmirrorctl
+		expect "kill -$how: the mirrors are gone within a second" wait_for 1 mirrors 0
+		expect "and tcpdump" wait_for 2 nobody_else
+		expect "and the file is whole" readable k.pcapng
+		expect "with what came" test "$(count_all k.pcapng)" = 4
+	done
+}
+
+# Counts for who looks on, and none for who asked for none.
+told() {
+	local shown
+	rm -f ./*
+	shown=$(timeout 20 script -qec "timeout --foreground -s INT 1.5 '$VMIRRORCTL' capture -i 0 -w t.pcapng" /dev/null) || true
+	expect "on a terminal it counts" grep -q $'\r[0-9]* packets ' <<<"$shown"
+	capture /dev/null "$T/c.err" -i 0 -w t.pcapng -S icmp
+	pings 3
+	sleep 2.2
+	end_capture "$client" INT
+	expect "-S: every second" test "$(grep -c '^[0-9]* packets captured, 0 filtered, 0 dropped; [0-9]* a second$' "$T/c.err")" -ge 2
+	expect "no count that changes where there is no terminal" not grep -q $'\r' "$T/c.err"
+	spawn /dev/null "$T/c.err" "$VMIRRORCTL" capture -q -i 0 -w t.pcapng -c 1 icmp
+	wait_for 5 mirrors 1
+	pings 1
+	end_capture "$child"
+	expect "-q: not a word" test ! -s "$T/c.err"
+	rm -f ./*
+	ctl capture -D >"$T/ctl.out"
+	expect "-D lists ports" grep -q '^ *0 *net_tap0' "$T/ctl.out"
+	ctl capture -d -i 0 -w d.pcapng tcp port 80 >"$T/ctl.out"
+	expect "-d says what would be done" grep -q 'd.pcapng' "$T/ctl.out"
+	expect "and does nothing" test -z "$(ls -A)"
+}
+
+not() {
+	! "$@"
+}
+
+# The process ends under it.
+ends_under_it() {
+	rm -f ./*
+	capture "$T/shown" "$T/c.err" -i 0 icmp
+	pings 2
+	kill -INT "$vm"
+	end_vmirror 20
+	wait_for 5 gone "$client" || fail "capture outlives its process"
+	expect "the process ends: said" grep -q '^vmirrorctl: the process has ended' "$T/c.err"
+	expect "and nothing is left" wait_for 5 nobody_else
+}
+
+# shellcheck disable=SC2119 # without a mirror of its own
+two_hosts
+files
+serve 100000
+shown
+download_shown
+limits
+piped
+two_at_once
+killed
+told
+ends_under_it

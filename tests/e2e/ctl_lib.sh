@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What tests of vmirrorctl share. After lib.sh.
+# shellcheck disable=SC2154 # its vm, status and child
+
+: "${VMIRRORCTL:=$source_root/build/ctl/vmirrorctl}"
+
+# ctl ARGUMENT...: it does what it is asked for.
+ctl() {
+	"$VMIRRORCTL" "$@" 2>"$T/ctl.err" || fail "status $? of vmirrorctl $*: $(cat "$T/ctl.err")" >&2
+}
+
+# quit_vmirror: without mirrors of its own it has no last words.
+quit_vmirror() {
+	kill -INT "$vm"
+	end_vmirror 20
+	[ "$status" -eq 0 ] || fail "vmirror ended with status $status"
+}
+
+# mirrors COUNT: there are so many.
+mirrors() {
+	[ "$("$VMIRRORCTL" list | tail -n +2 | wc -l)" = "$1" ]
+}
+
+is_capturing() {
+	grep -q '^vmirrorctl: capturing on' "$1" || gone "$client"
+}
+
+# capture OUT ERR ARGUMENT...: begin one; its process id is in $client.
+capture() {
+	local out=$1 err=$2
+	shift 2
+	spawn "$out" "$err" "$VMIRRORCTL" capture "$@"
+	client=$child
+	wait_for 10 is_capturing "$err" || fail "capture does not begin: $(cat "$err")"
+	alive "$client" || fail "capture ended at once: $(cat "$err")"
+}
+
+# end_capture CLIENT [SIGNAL]: it ends well, by itself or by a signal, and leaves nothing.
+end_capture() {
+	local code=0
+	[ -z "${2:-}" ] || kill "-$2" "$1"
+	wait_for 15 gone "$1" || fail "capture does not end"
+	wait "$1" || code=$?
+	[ $code -eq 0 ] || fail "capture ended with status $code"
+}
+
+# nobody_else: no tcpdump of this network is left.
+nobody_else() {
+	! pgrep --ns $$ --nslist net -x tcpdump >/dev/null
+}
+
+# counts ERR KEY: the number before "packets KEY" in the last lines.
+counts() {
+	sed -n "s/^\([0-9]*\) packets $2.*/\1/p" "$1" | tail -n 1
+}
+
+# refused WHAT STATUS REGEX ARGUMENT...: in one line, with this exit status, and nothing is left behind.
+refused() {
+	local what=$1 wanted=$2 regex=$3 before after code=0
+	shift 3
+	before=$(ls -lA --time-style=full-iso)
+	timeout -k 1 20 "$VMIRRORCTL" "$@" >"$T/ctl.out" 2>"$T/ctl.err" </dev/null || code=$?
+	after=$(ls -lA --time-style=full-iso)
+	[ "$code" = "$wanted" ] || fail "$what: status $code: $(cat "$T/ctl.err")"
+	[ "$(wc -l <"$T/ctl.err")" = 1 ] || fail "$what: not one line: $(cat "$T/ctl.err")"
+	grep -Eq -- "^vmirrorctl: .*$regex" "$T/ctl.err" || fail "$what: $(cat "$T/ctl.err")"
+	[ "$before" = "$after" ] || fail "$what: left behind: $(diff <(echo "$before") <(echo "$after"))"
+	note "$(cat "$T/ctl.err")"
+	echo "ok $what"
+}
