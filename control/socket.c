@@ -37,7 +37,7 @@ set_address(struct sockaddr_un *address, const char *path, const char *suffix,
 				 path, sizeof(address->sun_path) - sizeof(NEW));
 }
 
-/* A socket that nobody listens on is a dead process's. */
+/* A socket that nobody listens on is a dead process's. One of another kind is somebody's all the same. */
 static int
 check_free(const struct sockaddr_un *address, struct vmirror_error *err)
 {
@@ -56,8 +56,13 @@ check_free(const struct sockaddr_un *address, struct vmirror_error *err)
 	ret = connect(fd, (const struct sockaddr *)address, sizeof(*address));
 	error = errno;
 	close(fd);
-	if (ret != 0 && error != EAGAIN)
+	if (ret != 0 && (error == ECONNREFUSED || error == ENOENT))
 		return 0;
+	if (ret != 0 && error != EAGAIN)
+		return vmirror_error_set(err, -error,
+					 "control socket %s: is somebody else's socket (%s); name "
+					 "another path",
+					 path, strerror(error));
 	return vmirror_error_set(err, -EADDRINUSE,
 				 "control socket %s: another process, or another server of this "
 				 "one, listens there",
