@@ -85,18 +85,21 @@ find_group(const char *group, gid_t *gid, struct vmirror_error *err)
 	return 0;
 }
 
+/*
+ * Of what was bound, and of nothing that somebody has put in its place: a link is not followed. The
+ * socket was given its mode before it had a name.
+ */
 static int
-set_rights(const char *path, const char *group, struct vmirror_error *err)
+give_to_group(const char *path, const char *group, struct vmirror_error *err)
 {
 	gid_t gid;
 	int ret;
 
-	if (group == NULL)
-		return chmod(path, 0600) == 0 ? 0 : -errno;
 	ret = find_group(group, &gid, err);
 	if (ret != 0)
 		return ret;
-	if (chown(path, (uid_t)-1, gid) != 0 || chmod(path, 0660) != 0)
+	if (fchownat(AT_FDCWD, path, (uid_t)-1, gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    fchmodat(AT_FDCWD, path, 0660, AT_SYMLINK_NOFOLLOW) != 0)
 		return vmirror_error_set(err, -errno, "control group '%s': %s: %s", group, path,
 					 strerror(errno));
 	return 0;
@@ -108,13 +111,16 @@ prepare(struct vmirror_socket *s, const struct sockaddr_un *fresh, const char *g
 	struct vmirror_error *err)
 {
 	struct stat st;
-	int ret;
+	int ret = 0;
 
 	unlink(fresh->sun_path);
-	if (bind(s->fd, (const struct sockaddr *)fresh, sizeof(*fresh)) != 0)
+	/* The name gets the mode that the socket has now. [Linux, net/unix/af_unix.c: unix_bind_bsd()] */
+	if (fchmod(s->fd, 0600) != 0 ||
+	    bind(s->fd, (const struct sockaddr *)fresh, sizeof(*fresh)) != 0)
 		return vmirror_error_set(err, -errno, "control socket %s: %s", s->address.sun_path,
 					 strerror(errno));
-	ret = set_rights(fresh->sun_path, group, err);
+	if (group != NULL)
+		ret = give_to_group(fresh->sun_path, group, err);
 	if (ret == 0 && (listen(s->fd, BACKLOG) != 0 || lstat(fresh->sun_path, &st) != 0 ||
 			 rename(fresh->sun_path, s->address.sun_path) != 0))
 		ret = vmirror_error_set(err, -errno, "control socket %s: %s", s->address.sun_path,
