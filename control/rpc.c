@@ -156,8 +156,7 @@ check_params(const struct vmirror_method *method, json_t *params, struct outcome
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(params, name, value)
-	{
+	json_object_foreach (params, name, value) {
 		param = find_param(method, name);
 		if (param == NULL)
 			return refuse_param(method, name, outcome);
@@ -214,8 +213,7 @@ check_request(const json_t *request, struct outcome *outcome)
 		return refuse(outcome, INVALID_REQUEST, "id is no string and no integer");
 	if (params != NULL && !json_is_object(params))
 		return refuse(outcome, INVALID_PARAMS, "params is no object: they go by name");
-	json_object_foreach((json_t *)request, name, value)
-	{
+	json_object_foreach ((json_t *)request, name, value) {
 		for (i = 0; known[i] != NULL && strcmp(known[i], name) != 0; i++)
 			;
 		if (known[i] == NULL)

@@ -332,14 +332,14 @@ start(const char *path, struct vmirror_error *err)
 	}
 	server.running = ret == 0;
 	if (ret == 0)
-		ret = vmirror_thread_start(&server.thread, "vmirror-ctl", run, NULL);
+		ret = vmirror_thread_start(&server.thread, "vmirror-sock", run, NULL);
 	if (ret == 0)
 		return 0;
 	server.running = false;
 	if (server.wake_fd >= 0)
 		close(server.wake_fd);
 	vmirror_socket_close(&server.socket);
-	return vmirror_error_set(err, ret, "control thread: %s", strerror(-ret));
+	return vmirror_error_set(err, ret, "control socket: thread: %s", strerror(-ret));
 }
 
 int

@@ -39,33 +39,41 @@ set_address(struct sockaddr_un *address, const char *path, const char *suffix,
 				 path, sizeof(address->sun_path) - sizeof(NEW));
 }
 
-/* A socket that nobody listens on is a dead process's. */
-static bool
-is_dead(const struct sockaddr_un *address)
+/* Whether somebody listens there. @return 0; ECONNREFUSED: it is a dead process's; another errno value */
+static int
+knock(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool dead = fd >= 0 &&
-		    connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
-		    errno == ECONNREFUSED;
+	int error;
 
-	if (fd >= 0)
-		close(fd);
-	return dead;
+	if (fd < 0)
+		return errno;
+	error = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ? 0 : errno;
+	close(fd);
+	return error == EAGAIN ? 0 : error;
 }
 
+/* One of another kind is somebody's all the same. */
 static int
 check_free(const struct sockaddr_un *address, struct vmirror_error *err)
 {
 	const char *path = address->sun_path;
 	struct stat st;
+	int error;
 
 	if (lstat(path, &st) != 0)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
 		return vmirror_error_set(err, -EEXIST,
 					 "control socket %s: exists, and is no socket", path);
-	if (is_dead(address))
+	error = knock(address);
+	if (error == ECONNREFUSED || error == ENOENT)
 		return 0;
+	if (error != 0)
+		return vmirror_error_set(err, -error,
+					 "control socket %s: is somebody else's socket (%s); name "
+					 "another path",
+					 path, strerror(error));
 	return vmirror_error_set(err, -EADDRINUSE,
 				 "control socket %s: another process, or another server of this "
 				 "one, listens there",
@@ -92,7 +100,7 @@ vmirror_socket_sweep(const char *dir, const char *prefix)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
 		if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-		    set_address(&address, path, "", NULL) == 0 && is_dead(&address))
+		    set_address(&address, path, "", NULL) == 0 && knock(&address) == ECONNREFUSED)
 			unlink(path);
 	}
 	closedir(entries);
@@ -114,18 +122,21 @@ find_group(const char *group, gid_t *gid, struct vmirror_error *err)
 	return 0;
 }
 
+/*
+ * Of what was bound, and of nothing that somebody has put in its place: a link is not followed. The
+ * socket was given its mode before it had a name.
+ */
 static int
-set_rights(const char *path, const char *group, struct vmirror_error *err)
+give_to_group(const char *path, const char *group, struct vmirror_error *err)
 {
 	gid_t gid;
 	int ret;
 
-	if (group == NULL)
-		return chmod(path, 0600) == 0 ? 0 : -errno;
 	ret = find_group(group, &gid, err);
 	if (ret != 0)
 		return ret;
-	if (chown(path, (uid_t)-1, gid) != 0 || chmod(path, 0660) != 0)
+	if (fchownat(AT_FDCWD, path, (uid_t)-1, gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    fchmodat(AT_FDCWD, path, 0660, AT_SYMLINK_NOFOLLOW) != 0)
 		return vmirror_error_set(err, -errno, "control group '%s': %s: %s", group, path,
 					 strerror(errno));
 	return 0;
@@ -137,13 +148,16 @@ prepare(struct vmirror_socket *s, const struct sockaddr_un *fresh, const char *g
 	struct vmirror_error *err)
 {
 	struct stat st;
-	int ret;
+	int ret = 0;
 
 	unlink(fresh->sun_path);
-	if (bind(s->fd, (const struct sockaddr *)fresh, sizeof(*fresh)) != 0)
+	/* The name gets the mode that the socket has now. [Linux, net/unix/af_unix.c: unix_bind_bsd()] */
+	if (fchmod(s->fd, 0600) != 0 ||
+	    bind(s->fd, (const struct sockaddr *)fresh, sizeof(*fresh)) != 0)
 		return vmirror_error_set(err, -errno, "control socket %s: %s", s->address.sun_path,
 					 strerror(errno));
-	ret = set_rights(fresh->sun_path, group, err);
+	if (group != NULL)
+		ret = give_to_group(fresh->sun_path, group, err);
 	if (ret == 0 && (listen(s->fd, BACKLOG) != 0 || lstat(fresh->sun_path, &st) != 0 ||
 			 rename(fresh->sun_path, s->address.sun_path) != 0))
 		ret = vmirror_error_set(err, -errno, "control socket %s: %s", s->address.sun_path,

@@ -307,6 +307,11 @@ def test_descriptors():
         c.refused(22, "counted from 0", "add", [null], spec="port=0,sink=[file,fd=1]")
         c.refused(22, "counted from 0", "add", spec="port=0,sink=[file,fd=1]")
         c.refused(22, "fd", "add", [null], spec="port=0,sink=[file,fd=x]")
+        # The driver by another name: still no number of the server's.
+        for sink in ("file_x", "file0", "file-"):
+            c.refused(22, "counted from 0", "add", spec=f"port=0,sink=[{sink},fd=2]")
+            c.refused(22, "counted from 0", "check", specs=[f"port=0,sink=[{sink},fd=2]"])
+            c.get("remove", name=c.get("add", [null], spec=f"port=0,sink=[{sink},fd=0]")["name"])
         c.refused(-32602, "more than 8", "add", [null] * 9, spec="port=0,sink=[file,fd=0]")
         c.refused(-32602, "more than 8", "list", [null] * 200)
         reading = os.open("/dev/null", os.O_RDONLY)

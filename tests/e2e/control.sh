@@ -51,6 +51,20 @@ refused "too long" --control "$T/$(printf '%0120d' 0)"
 refused "No such file" --control "$T/no/such/directory"
 refused "one of them" --control "$T/new" --no-control
 expect "nothing is left of those" no_socket "$T/new"
+
+# Not even root takes the place of a socket of another kind, as DPDK's telemetry and syslog have them.
+python3 -c "
+import socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind('$T/other')
+s.listen()
+time.sleep(60)" &
+other=$!
+wait_for 10 test -S "$T/other" || fail "no other socket"
+inode=$(stat -c %i "$T/other")
+refused "somebody else's socket" --control "$T/other"
+expect "it is still there" test "$(stat -c %i "$T/other")" = "$inode"
+kill $other
 expect "the socket of the one that runs is" test -S "$socket"
 
 kill -INT "$vm"

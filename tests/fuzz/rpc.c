@@ -51,11 +51,12 @@ run(struct vmirror_call *call, struct vmirror_error *err)
 	json_t *value;
 
 	demand(json_is_string(json_object_get(call->params, "text")), "text is there");
-	json_object_foreach((json_t *)call->params, key, value) demand(
-		strcmp(key, "text") == 0 || (strcmp(key, "n") == 0 && json_is_integer(value)) ||
-			(strcmp(key, "is") == 0 && json_is_boolean(value)) ||
-			(strcmp(key, "all") == 0 && json_is_array(value)),
-		"a parameter is one that is known, of its type");
+	json_object_foreach ((json_t *)call->params, key, value)
+		demand(strcmp(key, "text") == 0 ||
+			       (strcmp(key, "n") == 0 && json_is_integer(value)) ||
+			       (strcmp(key, "is") == 0 && json_is_boolean(value)) ||
+			       (strcmp(key, "all") == 0 && json_is_array(value)),
+		       "a parameter is one that is known, of its type");
 	json_object_set_new(call->result, "n",
 			    json_integer((json_int_t)json_object_size(call->params)));
 	snprintf(err->text, sizeof(err->text), "no");
