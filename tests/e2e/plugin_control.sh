@@ -11,7 +11,7 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/plugin_lib.sh"
 begin_ovs tcpdump tshark
 
-ctl=$VMIRRORCTL
+ctl=${VMIRRORCTL:-$source_root/build/ctl/vmirrorctl}
 
 has_mirror() {
 	"$ctl" stats --json | grep -q '"name"'
