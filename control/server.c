@@ -36,6 +36,9 @@
 /* That may be connected. */
 #define MOST_SESSIONS 64
 
+/* Who cannot be accepted now is looked at again so much later. */
+#define DEAF_NS UINT64_C(100000000)
+
 /* One that leaves is not waited for. */
 #define NO_ROOM "64 clients are connected, and all have mirrors or watch; try again later"
 
@@ -46,6 +49,7 @@ static struct {
 	struct vmirror_socket socket;
 	struct vmirror_sessions sessions; /* the thread's, as what follows */
 	unsigned int n_sessions;
+	uint64_t deaf_until_ns; /* nobody is accepted before */
 	struct vmirror_control_opts opts;
 } server = {.sessions = TAILQ_HEAD_INITIALIZER(server.sessions)};
 
@@ -145,6 +149,21 @@ take_in(int fd)
 	server.n_sessions++;
 }
 
+/*
+ * Nobody can be accepted, though somebody knocks: the process has no descriptor left, say. An idle one
+ * gives its own; else poll() would tell of the knocking again at once, and for ever.
+ */
+static void
+make_place(void)
+{
+	struct vmirror_session *idle = most_idle();
+
+	if (idle != NULL)
+		end_session(idle);
+	else
+		server.deaf_until_ns = vmirror_now_ns() + DEAF_NS;
+}
+
 /* A crowd does not keep those waiting who are in. */
 static void
 accept_some(void)
@@ -154,10 +173,25 @@ accept_some(void)
 
 	for (i = 0; i < MOST_SESSIONS; i++) {
 		fd = accept4(server.socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0)
+		if (fd >= 0)
+			take_in(fd);
+		else if (errno == EAGAIN)
 			return;
-		take_in(fd);
+		else if (errno != EINTR && errno != ECONNABORTED)
+			make_place();
+		if (server.deaf_until_ns != 0)
+			return;
 	}
+}
+
+/* @return its descriptor, where it may be looked at; what knocks meanwhile is heard later */
+static int
+listens(void)
+{
+	if (server.deaf_until_ns > vmirror_now_ns())
+		return -1;
+	server.deaf_until_ns = 0;
+	return server.socket.fd;
 }
 
 /* What came, and what it asks for: one request, as others wait. */
@@ -220,12 +254,14 @@ notify_all(uint64_t now)
 
 /* --- the thread */
 
-/* How long until the next watch, in ms, rounded up; -1: for ever. */
+/* How long until the next watch, or until somebody is accepted again, in ms, rounded up; -1: for ever. */
 static int
 timeout(void)
 {
 	uint64_t now = vmirror_now_ns(), next = notify_all(now);
 
+	if (server.deaf_until_ns != 0 && server.deaf_until_ns < next)
+		next = server.deaf_until_ns;
 	if (next == UINT64_MAX)
 		return -1;
 	now = vmirror_now_ns();
@@ -257,7 +293,7 @@ round_of(struct pollfd *fds)
 	nfds_t n = 2, i = 2;
 
 	fds[0] = (struct pollfd){.fd = server.wake_fd, .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = server.socket.fd, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = listens(), .events = POLLIN};
 	TAILQ_FOREACH (s, &server.sessions, next)
 		fds[n++] = (struct pollfd){.fd = s->fd, .events = wanted_events(s)};
 	if (poll(fds, n, timeout()) <= 0)

@@ -73,6 +73,8 @@ ctl_run_metrics(struct ctl *ctl, struct vmirror_error *err);
 int
 ctl_run_top(struct ctl *ctl, struct vmirror_error *err);
 int
+ctl_run_reload(struct ctl *ctl, struct vmirror_error *err);
+int
 ctl_run_version(struct ctl *ctl, struct vmirror_error *err);
 int
 ctl_run_capture(struct ctl *ctl, struct vmirror_error *err);

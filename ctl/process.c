@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The commands on the process itself: ports, version. */
+/* The commands on the process itself: ports, reload, version. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +18,23 @@ ctl_run_ports(struct ctl *ctl, struct vmirror_error *err)
 	ret = ctl_session_open(&session, &ctl->place, err);
 	if (ret == 0)
 		ret = ctl_plan_print_ports(&session, err);
+	ctl_session_close(&session);
+	return ret;
+}
+
+int
+ctl_run_reload(struct ctl *ctl, struct vmirror_error *err)
+{
+	struct ctl_session session;
+	json_t *result = NULL;
+	int ret;
+
+	ret = ctl_session_open(&session, &ctl->place, err);
+	if (ret == 0)
+		ret = ctl_call(&session, "reload", NULL, &result, err);
+	if (ret == 0)
+		printf("%s\n", ctl_json_text(result, "text"));
+	json_decref(result);
 	ctl_session_close(&session);
 	return ret;
 }

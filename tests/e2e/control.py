@@ -10,6 +10,8 @@ import array
 import errno
 import json
 import os
+import resource
+import select
 import signal
 import socket
 import struct
@@ -477,6 +479,48 @@ def test_cycles():
     cycles(ROUNDS)
     wait_for(lambda: (descriptors(), threads()) == before, "descriptors and threads are as before")
     assert memory() < bytes_before + (4 << 20), (memory(), bytes_before)
+
+
+def server_ticks():
+    """Time that the server's thread has used."""
+    for task in os.listdir(f"/proc/{PID}/task"):
+        with open(f"/proc/{PID}/task/{task}/stat", encoding="ascii") as stat:
+            name, figures = stat.read().split("(", 1)[1].rsplit(")", 1)
+        if name == "vmirror-sock":
+            return sum(map(int, figures.split()[11:13]))
+    raise AssertionError("no thread vmirror-sock")
+
+
+def test_no_descriptors():
+    """The process has none left: idle clients make place, and the server does not spin."""
+    before = at_rest()
+    soft, hard = resource.prlimit(PID, resource.RLIMIT_NOFILE)
+    resource.prlimit(PID, resource.RLIMIT_NOFILE, (len(before) + 8, hard))
+    try:
+        crowd = [Client() for _ in range(30)]
+        names()
+        watching = [Client() for _ in range(30)]
+        for c in watching:
+            try:
+                c.send(b'{"jsonrpc":"2.0","id":1,"method":"watch","params":{"interval_ms":60000}}\n')
+            except BrokenPipeError:  # made place before it had said what it wants
+                pass
+        time.sleep(0.3)
+        ticks = server_ticks()
+        time.sleep(1)
+        assert server_ticks() - ticks < os.sysconf("SC_CLK_TCK") / 4, "it spins"
+        answered = select.select([c.socket for c in watching], [], [], 0)[0]
+        c = next(c for c in watching if c.socket in answered and c.line() is not None)
+        assert c.get("list") == {"mirrors": []}
+        read, write = os.pipe()
+        c.refused(-32602, "than this process may have", "add", [write] * 8, spec=NULL)
+    finally:
+        resource.prlimit(PID, resource.RLIMIT_NOFILE, (soft, hard))
+    for c in crowd + watching:
+        c.socket.close()
+    os.close(read)
+    os.close(write)
+    as_before(before)
 
 
 # --- rights

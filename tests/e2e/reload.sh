@@ -10,6 +10,7 @@ set -euo pipefail
 begin ip ping tcpdump python3
 
 config=$T/mirrors.conf
+ctl=${VMIRRORCTL:-$source_root/build/ctl/vmirrorctl}
 stays="name=stays,port=net_tap0,sink=[net_pcap,tx_pcap=$T/stays.pcap]"
 made_up="port=net_tap0,dir=rx,filter=arp,sink=[net_pcap,tx_pcap=$T/arp.pcap]"
 tap="name=tap,port=net_tap0,sink=[net_tap,iface=mon0]"
@@ -92,7 +93,8 @@ wait_for 10 gone "$flood" || fail "ping did not end"
 expect "mon0 is there" interface mon0
 
 configure "$stays" "$made_up" "$tap,filter=icmp"
-[[ $(ask reload) == *"1 mirrors taken away, 1 added, 2 as they were"* ]] || fail "no reload by socket"
+[[ $("$ctl" --control "$T/control" reload) == *"1 mirrors taken away, 1 added, 2 as they were" ]] ||
+	fail "no reload by socket"
 echo "ok a client has it read as well"
 
 bad "$config:2:.*prot" "$stays" "prot=1,sink=[file,path=$T/x]"
