@@ -13,6 +13,10 @@ getent group $group >/dev/null || skip "needs the group $group"
 chmod 755 "$T" # another user is to reach the socket
 socket=$T/control
 
+reached() {
+	host a ping -q -n -c 1 -W 1 192.0.2.2 >/dev/null
+}
+
 flood() {
 	host_spawn a /dev/null "$T/flood.err" ping -q -n -f -i 0.002 192.0.2.2
 	flood=$child
@@ -35,7 +39,7 @@ refused() {
 
 two_hosts --control "$socket" --control-group $group
 expect "vmirror says where" grep -q "^vmirror: control socket: $socket" "$T/err"
-pings 20
+wait_for 20 reached || fail "the hosts do not talk"
 flood
 python3 "$here/control.py" "$socket" "$vm" "$T" || fail "control.py"
 alive "$flood" || fail "the flood ended"

@@ -15,6 +15,10 @@ stays="name=stays,port=net_tap0,sink=[net_pcap,tx_pcap=$T/stays.pcap]"
 made_up="port=net_tap0,dir=rx,filter=arp,sink=[net_pcap,tx_pcap=$T/arp.pcap]"
 tap="name=tap,port=net_tap0,sink=[net_tap,iface=mon0]"
 
+reached() {
+	host a ping -q -n -c 1 -W 1 192.0.2.2 >/dev/null
+}
+
 configure() {
 	printf '%s\n' "$@" >"$config"
 }
@@ -73,7 +77,7 @@ start_vmirror -l "$core" --vdev net_tap0,iface=cable0 --vdev net_tap1,iface=cabl
 	--config "$config" --control "$T/control" --stats 0.5
 host_plug a cable0 192.0.2.1/24
 host_plug b cable1 192.0.2.2/24
-pings 5
+wait_for 20 reached || fail "the hosts do not talk"
 expect "the file's mirrors are there" mirrors_are mirror0 stays tap
 
 kill -HUP "$vm"
@@ -117,9 +121,9 @@ all_delivered stays
 expect "the one that stayed has every packet that its hooks saw" \
 	test "$(pcap count "$T/stays.pcap")" = "$(counter stays captured)"
 expect "and they saw all that was sent" test "$(counter stays tx_seen)" = "$(counter stays tx_sent)"
-pings_seen=$(tcpdump -nr "$T/stays.pcap" 'icmp[icmptype] == icmp-echo' 2>/dev/null | wc -l)
-expect "of each ping one request, none of them missing" test "$pings_seen" = \
-	"$(tcpdump -nr "$T/stays.pcap" 'icmp[icmptype] == icmp-echoreply' 2>/dev/null | wc -l)"
+received=$(sed -n 's/^port net_tap0: rx=\([0-9]*\) .*/\1/p' "$T/out" | tail -n 1)
+expect "and all that was received" test "$(counter stays seen)" = \
+	$((received + $(counter stays tx_seen)))
 
 rm -f "$T"/*.pcap
 start_vmirror -l "$core" --vdev net_null0,no-rx=1 --
