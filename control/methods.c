@@ -93,13 +93,13 @@ version(struct vmirror_call *call, struct vmirror_error *err)
 	const char *client = vmirror_call_string(call, "client");
 
 	if (protocol != 0 && protocol != VMIRROR_RPC_PROTOCOL)
-		return vmirror_error_set(err, VMIRROR_RPC_SKEW,
-					 "%s speaks version %" PRIu64 " of the control protocol, "
-					 "this process, with vmirror %s in it, version %d: use the "
-					 "vmirrorctl of vmirror %s",
-					 client != NULL ? client : "the client", protocol,
-					 vmirror_version(), VMIRROR_RPC_PROTOCOL,
-					 vmirror_version());
+		return vmirror_error_set(
+			err, VMIRROR_RPC_SKEW,
+			"%.64s speaks version %" PRIu64 " of the control protocol, "
+			"this process, with vmirror %s in it, version %d: use the "
+			"vmirrorctl of vmirror %s",
+			client != NULL ? client : "the client", protocol, vmirror_version(),
+			VMIRROR_RPC_PROTOCOL, vmirror_version());
 	give(call, "protocol", json_integer(VMIRROR_RPC_PROTOCOL));
 	give(call, "version", json_string(vmirror_version()));
 	give(call, "dpdk", json_string(rte_version()));

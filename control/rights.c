@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "devargs/error.h"
 #include "devargs/value.h"
@@ -59,6 +61,21 @@ check_left_over(const struct vmirror_session *s, unsigned int used, struct vmirr
 				 s->n_fds, s->n_fds == 1 ? "" : "s", used == 0 ? "none" : "one");
 }
 
+/* With its own end in this process a connection would never end. */
+static int
+check_not_ours(int fd, struct vmirror_error *err)
+{
+	socklen_t len = sizeof(struct ucred);
+	struct ucred peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || peer.pid != getpid())
+		return 0;
+	return vmirror_error_set(
+		err, -EINVAL,
+		"sink file: fd is a connection to this process itself; right would "
+		"be a file, a pipe or another socket");
+}
+
 static int
 translate(const struct vmirror_session *s, struct vmirror_spec_sink *sink,
 	  struct vmirror_error *err)
@@ -82,6 +99,9 @@ translate(const struct vmirror_session *s, struct vmirror_spec_sink *sink,
 					 "sink file: fd=%" PRIu64 ": %u descriptors came with the "
 					 "request, counted from 0",
 					 n, s->n_fds);
+	ret = check_not_ours(s->fds[n], err);
+	if (ret != 0)
+		return ret;
 	if (asprintf(&number, "%d", s->fds[n]) < 0)
 		return vmirror_error_set(err, -ENOMEM, "out of memory");
 	free(arg->value);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/show.h"
+#include "devargs/error.h"
 #include "devargs/nearest.h"
 
 /* JSON-RPC's codes. [jsonrpc.org/specification, 5.1] */
@@ -26,13 +27,15 @@ struct outcome {
 static int __attribute__((format(printf, 3, 4)))
 refuse(struct outcome *outcome, int code, const char *fmt, ...)
 {
+	char text[VMIRROR_ERROR_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(outcome->err.text, sizeof(outcome->err.text), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	outcome->code = code;
-	return code;
+	/* Kept to one line. */
+	return vmirror_error_set(&outcome->err, code, "%s", text);
 }
 
 static void

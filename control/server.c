@@ -164,7 +164,10 @@ make_place(void)
 		server.deaf_until_ns = vmirror_now_ns() + DEAF_NS;
 }
 
-/* A crowd does not keep those waiting who are in. */
+/*
+ * A crowd does not keep those waiting who are in. Without a descriptor accept() fails also where nobody
+ * knocks: only the first is known to be there.
+ */
 static void
 accept_some(void)
 {
@@ -175,7 +178,7 @@ accept_some(void)
 		fd = accept4(server.socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0)
 			take_in(fd);
-		else if (errno == EAGAIN)
+		else if (errno == EAGAIN || i > 0)
 			return;
 		else if (errno != EINTR && errno != ECONNABORTED)
 			make_place();

@@ -123,6 +123,28 @@ find_group(const char *group, gid_t *gid, struct vmirror_error *err)
 	return 0;
 }
 
+/* A directory on the way that the group may not pass leaves it outside: EAL's are the user's alone. */
+static int
+check_way(const char *path, const char *group, gid_t gid, struct vmirror_error *err)
+{
+	char dir[PATH_MAX], *slash;
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	while ((slash = strrchr(dir, '/')) != NULL && slash != dir) {
+		*slash = '\0';
+		if (stat(dir, &st) != 0 || (st.st_mode & S_IXOTH) != 0 ||
+		    (st.st_gid == gid && (st.st_mode & S_IXGRP) != 0))
+			continue;
+		return vmirror_error_set(
+			err, -EACCES,
+			"control group '%s': its members cannot get into %s; right "
+			"would be a socket elsewhere, as --control /run/vmirror.sock",
+			group, dir);
+	}
+	return 0;
+}
+
 /*
  * Of what was bound, and of nothing that somebody has put in its place: a link is not followed. The
  * socket was given its mode before it had a name.
@@ -134,6 +156,8 @@ give_to_group(const char *path, const char *group, struct vmirror_error *err)
 	int ret;
 
 	ret = find_group(group, &gid, err);
+	if (ret == 0)
+		ret = check_way(path, group, gid, err);
 	if (ret != 0)
 		return ret;
 	if (fchownat(AT_FDCWD, path, (uid_t)-1, gid, AT_SYMLINK_NOFOLLOW) != 0 ||

@@ -227,6 +227,7 @@ def test_no_params():
         c.refused(-32601, "no method 'lost'", "lost")
         c.refused(-32601, "did you mean 'list'", "lisst")
         c.refused(-32601, "no method", "x" * 60000)
+        c.refused(-32601, "no method 'a b'", "a\nb")
         c.refused(-32602, "spec is missing", "add")
         c.refused(-32602, "spec is no string", "add", spec=7)
         c.refused(-32602, "spec is no string", "add", spec=None)
@@ -318,6 +319,8 @@ def test_descriptors():
         c.refused(-32602, "more than 8", "list", [null] * 200)
         reading = os.open("/dev/null", os.O_RDONLY)
         c.refused(22, "reading only", "add", [reading], spec="port=0,sink=[file,fd=0]")
+        c.refused(22, "to this process itself", "add", [c.socket.fileno()],
+                  spec="port=0,sink=[file,fd=0]")
         # Those of one request are not the next one's.
         c.send(b'{"jsonrpc":"2.0","id":1,"method":"list"}\n')
         c.send(b'{"jsonrpc":"2.0","id":2,"method":"add","params":{"spec":"port=0,sink=[file,fd=0]"}}\n', [null])

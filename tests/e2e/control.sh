@@ -51,6 +51,7 @@ refused "another server\|another process" --control "$socket"
 touch "$T/file"
 refused "is no socket" --control "$T/file"
 refused "there is none of that name" --control "$T/new" --control-group no-such-group
+refused "cannot get into .*/run" --control-group $group
 refused "too long" --control "$T/$(printf '%0120d' 0)"
 refused "No such file" --control "$T/no/such/directory"
 refused "one of them" --control "$T/new" --no-control
