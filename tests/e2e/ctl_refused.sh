@@ -133,6 +133,7 @@ nobody_there() {
 }
 
 usage
+chmod 755 "$T" # the group is to reach the socket
 start_vmirror -l "$core" --vdev net_null0,no-rx=1 -- --control "$T/control" --control-group users
 fewer_rights
 quit_vmirror
