@@ -158,11 +158,14 @@ sees_foreign(void)
 {
 	struct ctl_found found;
 	const struct ctl_socket *s;
+	bool left_alone;
 
 	dirs[0].anybodys = true;
 	ctl_find(&found, dirs, 1, NULL);
 	s = found_at(&found, "dpdk/rte/vmirror.1");
-	return s == NULL || s->state != CTL_SOCKET_FOREIGN || s->fd != -1;
+	left_alone = s != NULL && s->state == CTL_SOCKET_FOREIGN && s->fd == -1;
+	ctl_found_fini(&found);
+	return left_alone ? 0 : 1;
 }
 
 static void
