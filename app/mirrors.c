@@ -78,7 +78,7 @@ takes_stdout(const struct vmirror_spec_sink *sink)
 	const char *path = vmirror_spec_sink_arg(sink, "path");
 	const char *fd = vmirror_spec_sink_arg(sink, "fd");
 
-	return strncmp(sink->vdev, "file", 4) == 0 &&
+	return vmirror_spec_is_driver(sink->vdev, "file") &&
 	       ((path != NULL && strcmp(path, "-") == 0) || (fd != NULL && strcmp(fd, "1") == 0));
 }
 

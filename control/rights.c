@@ -2,7 +2,6 @@
 
 #include "control/rights.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,21 +16,12 @@
 /* A sink stands in a spec; one that is given alone is put into this. */
 #define AROUND "port=0,sink="
 
-/* By the rule that lib/sink.c finds drivers by: behind its name may stand anything but a letter. */
-static bool
-is_file(const char *vdev)
-{
-	const size_t len = strlen("file");
-
-	return strncmp(vdev, "file", len) == 0 && !isalpha((unsigned char)vdev[len]);
-}
-
 static struct vmirror_spec_arg *
 descriptor(const struct vmirror_spec_sink *sink)
 {
 	unsigned int i;
 
-	for (i = 0; is_file(sink->vdev) && i < sink->n_args; i++)
+	for (i = 0; vmirror_spec_is_driver(sink->vdev, "file") && i < sink->n_args; i++)
 		if (strcmp(sink->args[i].key, "fd") == 0 && sink->args[i].value != NULL)
 			return &sink->args[i];
 	return NULL;

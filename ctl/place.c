@@ -129,7 +129,7 @@ place(struct ctl_placed *placed, struct vmirror_spec *spec, bool open, struct vm
 	struct vmirror_spec_arg *tx_pcap = find(&spec->sink, "tx_pcap");
 	int ret = 0;
 
-	if (strcmp(spec->sink.vdev, "file") == 0)
+	if (vmirror_spec_is_driver(spec->sink.vdev, "file"))
 		ret = place_file(placed, spec, open, err);
 	else if (tx_pcap != NULL && strcmp(tx_pcap->value, "-") != 0)
 		ret = from_root(tx_pcap, err);

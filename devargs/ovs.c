@@ -54,14 +54,6 @@ is_one_of(const char *word, const char *const list[], size_t n)
 	return false;
 }
 
-static bool
-is_driver(const char *vdev, const char *driver)
-{
-	size_t len = strlen(driver);
-
-	return strncmp(vdev, driver, len) == 0 && !isalpha((unsigned char)vdev[len]);
-}
-
 /* Whether the text is a sink and no more; sink= may stand before it. */
 static int
 find_sink(struct vmirror_token_scan *scan, struct vmirror_token *token, struct vmirror_error *err)
@@ -371,13 +363,13 @@ print_devargs(FILE *out, const char *vdev, const struct vmirror_spec_sink *sink,
 static bool
 is_tap(const char *vdev)
 {
-	return is_driver(vdev, "net_tap") || is_driver(vdev, "net_tun");
+	return vmirror_spec_is_driver(vdev, "net_tap") || vmirror_spec_is_driver(vdev, "net_tun");
 }
 
 static bool
 is_pcap(const char *vdev)
 {
-	return is_driver(vdev, "net_pcap") || is_driver(vdev, "eth_pcap");
+	return vmirror_spec_is_driver(vdev, "net_pcap") || vmirror_spec_is_driver(vdev, "eth_pcap");
 }
 
 static void
@@ -389,7 +381,8 @@ print_advice(FILE *out, const struct vmirror_spec_sink *sink, const char *vdev)
 		      "n=$(ovs-appctl dpif-netdev/pmd-rxq-show |\n"
 		      "    awk '/^pmd thread/ { n++ } END { print n ? n + 1 : 2 }')\n",
 		      out);
-	else if (is_driver(vdev, "virtio_user") || is_driver(vdev, "net_virtio_user"))
+	else if (vmirror_spec_is_driver(vdev, "virtio_user") ||
+		 vmirror_spec_is_driver(vdev, "net_virtio_user"))
 		fputs("# needs --single-file-segments in other_config:dpdk-extra, and ovs-vswitchd "
 		      "restarted: or all is lost\n",
 		      out);

@@ -122,6 +122,13 @@ vmirror_spec_fini(struct vmirror_spec *spec);
 bool
 vmirror_spec_equal(const struct vmirror_spec *a, const struct vmirror_spec *b);
 
+/**
+ * Whether a vdev is a driver's, by its name. The vdev bus matches by prefix and would give net_pcapng0 to
+ * net_pcap; here a driver's name may be followed by anything but a letter.
+ */
+bool
+vmirror_spec_is_driver(const char *vdev, const char *driver);
+
 /** Whether two sinks are the same vdev with the same arguments. */
 bool
 vmirror_spec_sink_equal(const struct vmirror_spec_sink *a, const struct vmirror_spec_sink *b);

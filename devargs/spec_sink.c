@@ -4,6 +4,7 @@
  * spec.c. Whether there is such a driver, and what keys it takes, only the sinks themselves know.
  */
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,14 @@ vmirror_spec_sink_fini(struct vmirror_spec_sink *sink)
 	}
 	free(sink->args);
 	free(sink->vdev);
+}
+
+bool
+vmirror_spec_is_driver(const char *vdev, const char *driver)
+{
+	size_t len = strlen(driver);
+
+	return strncmp(vdev, driver, len) == 0 && !isalpha((unsigned char)vdev[len]);
 }
 
 const char *

@@ -7,7 +7,6 @@
 
 #include "lib/sink.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,25 +24,13 @@
 #define MAX_WORDS     64
 #define SINK_TX_DESCS 512
 
-/*
- * The vdev bus matches by prefix and would give net_pcapng0 to net_pcap. Here a driver's name may
- * be followed by anything but a letter.
- */
-static bool
-driver_claims(const char *driver, const char *vdev)
-{
-	size_t len = strlen(driver);
-
-	return strncmp(driver, vdev, len) == 0 && !isalpha((unsigned char)vdev[len]);
-}
-
 /* The name by which the vdev asks for a driver of the table; NULL: another's. */
 static const char *
 claims(const struct vmirror_sink_ops *ops, const char *vdev)
 {
-	if (driver_claims(ops->driver, vdev))
+	if (vmirror_spec_is_driver(vdev, ops->driver))
 		return ops->driver;
-	return ops->alias != NULL && driver_claims(ops->alias, vdev) ? ops->alias : NULL;
+	return ops->alias != NULL && vmirror_spec_is_driver(vdev, ops->alias) ? ops->alias : NULL;
 }
 
 /* Words for a hint, each once. */
@@ -97,7 +84,7 @@ find_other_driver(const char *vdev, struct vmirror_sink_plan *plan, struct vmirr
 	if (ret != 0)
 		return vmirror_error_set(err, ret, "sink: out of memory");
 	for (i = 0; i < info.n; i++)
-		if (driver_claims(info.pmds[i].name, vdev) &&
+		if (vmirror_spec_is_driver(vdev, info.pmds[i].name) &&
 		    strlen(info.pmds[i].name) > strlen(longest))
 			longest = info.pmds[i].name;
 	if (*longest == '\0' || strlen(longest) >= sizeof(plan->driver)) {

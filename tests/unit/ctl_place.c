@@ -37,6 +37,8 @@ paths(void **state)
 	      "port=0,sink=[file,path=/a.pcapng]");
 	gives("port=0,sink=[net_pcap,tx_pcap=a.pcap]", true, false,
 	      "port=0,sink=[net_pcap,tx_pcap=%s/a.pcap]", folder);
+	gives("port=0,sink=[file_web,path=a.pcapng]", false, false,
+	      "port=0,sink=[file_web,path=%s/a.pcapng]", folder);
 	gives("port=0,sink=[net_tap,iface=mon0]", true, false, "port=0,sink=[net_tap,iface=mon0]");
 	gives("port=0,sink=[file,path=\"a,b\"]", false, false, "port=0,sink=[file,path=\"%s/a,b\"]",
 	      folder);
