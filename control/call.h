@@ -46,6 +46,14 @@ struct vmirror_method {
 	int (*run)(struct vmirror_call *call, struct vmirror_error *err);
 };
 
+/** Tell the host that something may be plugged, or that it has been. */
+static inline void
+vmirror_call_busy(const struct vmirror_control_opts *host, bool busy)
+{
+	if (host->busy != NULL)
+		host->busy(host->arg, busy);
+}
+
 /** Ended by one without a name. */
 extern const struct vmirror_method vmirror_methods[];
 

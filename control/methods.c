@@ -157,17 +157,16 @@ watch(struct vmirror_call *call, struct vmirror_error *err)
 {
 	struct vmirror_session_watch *w = &call->session->watch;
 	uint64_t ms = vmirror_call_integer(call, "interval_ms");
-	json_t *all;
+	const char *name = vmirror_call_string(call, "name");
+	struct vmirror_stats now = {.size = sizeof(now)};
 
 	if (ms != 0 && (ms < WATCH_MIN_MS || ms > WATCH_MAX_MS))
 		return vmirror_error_set(err, -EINVAL,
 					 "interval_ms=%" PRIu64 " is not between %d and %d", ms,
 					 WATCH_MIN_MS, WATCH_MAX_MS);
 	/* That there is such a mirror. */
-	all = vmirror_show_all_stats(vmirror_call_string(call, "name"), false, err);
-	if (ms != 0 && all == NULL)
+	if (ms != 0 && name != NULL && vmirror_mirror_stats(name, &now, err) != 0)
 		return -ENOENT;
-	json_decref(all);
 	json_decref(w->params);
 	w->params = json_copy((json_t *)call->params);
 	w->every_ns = ms * 1000000;

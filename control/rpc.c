@@ -226,9 +226,22 @@ check_request(const json_t *request, struct outcome *outcome)
 	return 0;
 }
 
+static int
+run_method(const struct vmirror_method *method, struct vmirror_call *call,
+	   struct vmirror_error *err)
+{
+	int ret;
+
+	if (!method->plugs)
+		return method->run(call, err);
+	vmirror_call_busy(call->host, true);
+	ret = method->run(call, err);
+	vmirror_call_busy(call->host, false);
+	return ret;
+}
+
 static void
-run(struct vmirror_call *call, const json_t *request, const struct vmirror_rpc_around *around,
-    struct outcome *outcome)
+run(struct vmirror_call *call, const json_t *request, struct outcome *outcome)
 {
 	json_t *params = json_object_get(request, "params"), *none = NULL;
 	const struct vmirror_method *method;
@@ -244,9 +257,7 @@ run(struct vmirror_call *call, const json_t *request, const struct vmirror_rpc_a
 	if (check_params(method, params, outcome) == 0 &&
 	    check_fds(method, call->session, outcome) == 0) {
 		call->params = params;
-		around->begin(around->arg, method);
-		ret = method->run(call, &outcome->err);
-		around->end(around->arg, method);
+		ret = run_method(method, call, &outcome->err);
 		outcome->code = ret == VMIRROR_RPC_SKEW ? ret : -ret;
 	}
 	json_decref(none);
@@ -254,11 +265,11 @@ run(struct vmirror_call *call, const json_t *request, const struct vmirror_rpc_a
 
 void
 vmirror_rpc_serve(struct vmirror_session *s, const char *line, size_t len,
-		  const struct vmirror_rpc_around *around)
+		  const struct vmirror_control_opts *host)
 {
 	struct vmirror_call call = {
 		.session = s,
-		.host = around->host,
+		.host = host,
 		.result = json_object(),
 	};
 	struct outcome outcome = {.code = 0};
@@ -273,7 +284,7 @@ vmirror_rpc_serve(struct vmirror_session *s, const char *line, size_t len,
 		vmirror_session_drop_fds(s);
 		return;
 	}
-	run(&call, request, around, &outcome);
+	run(&call, request, &outcome);
 	id = json_object_get(request, "id");
 	/* A request without an id wants no answer, unless it is none. */
 	if (id != NULL)

@@ -14,22 +14,15 @@
 /** The other side speaks another version of it. */
 #define VMIRROR_RPC_SKEW (-32001)
 
-/** Who runs methods: something is to be done around them, and some the host does. */
-struct vmirror_rpc_around {
-	const struct vmirror_control_opts *host;
-	void (*begin)(void *arg, const struct vmirror_method *method);
-	void (*end)(void *arg, const struct vmirror_method *method);
-	void *arg;
-};
-
 /**
  * Run a request and answer it. One that is no JSON leaves the session ended.
  *
  * @param line, len  without its newline
+ * @param host       is told before and after what may plug, and does some of it
  */
 void
 vmirror_rpc_serve(struct vmirror_session *s, const char *line, size_t len,
-		  const struct vmirror_rpc_around *around);
+		  const struct vmirror_control_opts *host);
 
 /** Refuse what came, before there is a request, and end the session. */
 void

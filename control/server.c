@@ -59,35 +59,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* The list of sessions, against a fork() that would copy it half changed. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* --- around what may plug */
-
-static void
-busy(bool is_busy)
-{
-	if (server.opts.busy != NULL)
-		server.opts.busy(server.opts.arg, is_busy);
-}
-
-static void
-begin_method(void *arg, const struct vmirror_method *method)
-{
-	if (method->plugs)
-		busy(true);
-}
-
-static void
-end_method(void *arg, const struct vmirror_method *method)
-{
-	if (method->plugs)
-		busy(false);
-}
-
-static const struct vmirror_rpc_around around = {
-	.host = &server.opts,
-	.begin = begin_method,
-	.end = end_method,
-};
-
 /* --- sessions */
 
 static void
@@ -102,13 +73,13 @@ end_session(struct vmirror_session *s)
 	server.n_sessions--;
 	while ((owner = vmirror_owners_first_of(s)) != NULL) {
 		snprintf(name, sizeof(name), "%s", owner->name);
-		busy(true);
+		vmirror_call_busy(&server.opts, true);
 		if (vmirror_mirror_remove(name, NULL) == 0)
 			vmirror_shared_tell(VMIRROR_INFO,
 					    "control: mirror '%s' removed: its client, pid %d, uid "
 					    "%u, has gone",
 					    name, (int)s->pid, (unsigned int)s->uid);
-		busy(false);
+		vmirror_call_busy(&server.opts, false);
 		vmirror_owners_forget(name);
 	}
 	vmirror_session_destroy(s);
@@ -207,7 +178,7 @@ serve(struct vmirror_session *s)
 	vmirror_session_read(s);
 	len = vmirror_session_line(s, &line);
 	if (len >= 0)
-		vmirror_rpc_serve(s, line, (size_t)len, &around);
+		vmirror_rpc_serve(s, line, (size_t)len, &server.opts);
 	else if (len == -EMSGSIZE)
 		vmirror_rpc_refuse(s, EMSGSIZE,
 				   "a request has 65536 bytes at the most, its newline included");

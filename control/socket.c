@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "devargs/error.h"
+#include "devargs/value.h"
 
 /* Until it is ready. */
 #define NEW ".new"
@@ -89,15 +90,13 @@ vmirror_socket_sweep(const char *dir, const char *prefix)
 	struct dirent *entry;
 	char path[PATH_MAX];
 	struct stat st;
-	size_t len;
 
 	if (entries == NULL)
 		return;
 	while ((entry = readdir(entries)) != NULL) {
-		len = strlen(entry->d_name);
-		/* One that is being made does not listen yet. */
+		/* One that is being made has another name, and does not listen yet. */
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
-		    strcmp(entry->d_name + len - (len < strlen(NEW) ? len : strlen(NEW)), NEW) == 0)
+		    !vmirror_value_is_digits(entry->d_name + strlen(prefix)))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
 		if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&

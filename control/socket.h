@@ -32,8 +32,8 @@ vmirror_socket_open(struct vmirror_socket *s, const char *path, const char *grou
 		    struct vmirror_error *err);
 
 /**
- * Remove what processes left in a directory that were killed: sockets whose names begin so, and that
- * nobody listens on.
+ * Remove what processes left in a directory that were killed: sockets whose names are so and a
+ * number, and that nobody listens on.
  */
 void
 vmirror_socket_sweep(const char *dir, const char *prefix);

@@ -76,11 +76,6 @@ const struct vmirror_method vmirror_methods[] = {
 	{NULL},
 };
 
-static void
-nothing(void *arg, const struct vmirror_method *method)
-{
-}
-
 /* --- a connection */
 
 /* What the client gets; its buffers are emptied, so that nothing waits. */
@@ -114,7 +109,7 @@ judge(const char *got, size_t len)
 static void
 serve(struct vmirror_session *s, int client)
 {
-	const struct vmirror_rpc_around around = {.begin = nothing, .end = nothing};
+	const struct vmirror_control_opts host = {.size = sizeof(host)};
 	static char got[1 << 22];
 	const char *line;
 	size_t len = 0;
@@ -124,7 +119,7 @@ serve(struct vmirror_session *s, int client)
 		vmirror_session_read(s);
 		n = vmirror_session_line(s, &line);
 		if (n >= 0)
-			vmirror_rpc_serve(s, line, (size_t)n, &around);
+			vmirror_rpc_serve(s, line, (size_t)n, &host);
 		else if (n == -EMSGSIZE)
 			vmirror_rpc_refuse(s, EMSGSIZE, "too long");
 		take(client, got, &len, sizeof(got));
