@@ -14,7 +14,6 @@ import resource
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time

@@ -13,10 +13,6 @@ getent group $group >/dev/null || skip "needs the group $group"
 chmod 755 "$T" # another user is to reach the socket
 socket=$T/control
 
-reached() {
-	host a ping -q -n -c 1 -W 1 192.0.2.2 >/dev/null
-}
-
 flood() {
 	host_spawn a /dev/null "$T/flood.err" ping -q -n -f -i 0.002 192.0.2.2
 	flood=$child

@@ -4,8 +4,6 @@
 # What tests of vmirrorctl share. After lib.sh.
 # shellcheck disable=SC2154 # its vm, status and child
 
-: "${VMIRRORCTL:=$source_root/build/ctl/vmirrorctl}"
-
 # ctl ARGUMENT...: it does what it is asked for.
 ctl() {
 	"$VMIRRORCTL" "$@" 2>"$T/ctl.err" || fail "status $? of vmirrorctl $*: $(cat "$T/ctl.err")" >&2

@@ -19,10 +19,6 @@ ctl() {
 	"$VMIRRORCTL" "$@" 2>"$T/ctl.err" || fail "status $? of vmirrorctl $*: $(cat "$T/ctl.err")" >&2
 }
 
-reached() {
-	host a ping -q -n -c 1 -W 1 192.0.2.2 >/dev/null
-}
-
 # It goes on as if nothing were.
 alive_and_well() {
 	alive "$pmd" || fail "testpmd ended: $(tail -n 5 "$host_log")"

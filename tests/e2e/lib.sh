@@ -11,7 +11,7 @@
 #     …
 #     stop_vmirror INT              # exit status 0, counters conserve
 #
-# meson passes VMIRROR, the path of the binary.
+# meson passes VMIRROR and VMIRRORCTL, the paths of the binaries.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source_root=$(cd "$here/../.." && pwd)
@@ -19,6 +19,7 @@ source_root=$(cd "$here/../.." && pwd)
 . "$source_root/tools/world.sh"
 
 : "${VMIRROR:=$source_root/build/app/vmirror}"
+: "${VMIRRORCTL:=$source_root/build/ctl/vmirrorctl}"
 # shellcheck disable=SC2034 # for the tests
 soak=${VMIRROR_TEST_SOAK:-}
 
@@ -243,6 +244,11 @@ download() {
 		fail "curl failed"
 	cmp "$T/download" "$T/www/file" || fail "the download is not what was served"
 	rm "$T/download"
+}
+
+# reached: b answers a.
+reached() {
+	host a ping -q -n -c 1 -W 1 192.0.2.2 >/dev/null
 }
 
 # pings COUNT: from a to b, every one answered.

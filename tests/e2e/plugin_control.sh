@@ -11,10 +11,8 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/plugin_lib.sh"
 begin_ovs tcpdump tshark
 
-ctl=${VMIRRORCTL:-$source_root/build/ctl/vmirrorctl}
-
 has_mirror() {
-	"$ctl" stats --json | grep -q '"name"'
+	"$VMIRRORCTL" stats --json | grep -q '"name"'
 }
 
 no_mirror() {
@@ -22,14 +20,14 @@ no_mirror() {
 }
 
 is_there() {
-	"$ctl" ports >"$T/ports" 2>"$T/ports.err"
+	"$VMIRRORCTL" ports >"$T/ports" 2>"$T/ports.err"
 }
 
 # capture FILE ARGUMENT...: until interrupted; its process id is in $child.
 capture() {
 	local file=$1
 	shift
-	spawn "$file.out" "$file.err" "$ctl" capture -i net_af_packet_a -w "$file" "$@"
+	spawn "$file.out" "$file.err" "$VMIRRORCTL" capture -i net_af_packet_a -w "$file" "$@"
 	wait_for 10 has_mirror || fail "no capture: $(cat "$file.err")"
 }
 
@@ -81,7 +79,7 @@ expect "a capture has the pings, byte for byte" same_pings "$T/pings.pcapng"
 expect "tshark reads it without a word" readable "$T/pings.pcapng"
 expect "nothing is left of it" no_mirror
 
-"$ctl" capture -i net_af_packet_a -c 10 -w "$T/ten.pcapng" icmp 2>"$T/ten.err" &
+"$VMIRRORCTL" capture -i net_af_packet_a -c 10 -w "$T/ten.pcapng" icmp 2>"$T/ten.err" &
 child=$!
 wait_for 10 has_mirror
 pings 20

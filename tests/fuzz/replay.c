@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/demand.h"
 
 static int
 replay_open_file(int fd)

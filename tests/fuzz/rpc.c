@@ -15,18 +15,7 @@
 #include "control/rpc.h"
 #include "control/show.h"
 #include "lib/thread.h"
-
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-demand(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
+#include "tests/fuzz/demand.h"
 
 /* --- what the server has beside the decoder */
 

@@ -10,18 +10,7 @@
 #include <string.h>
 
 #include "devargs/spec.h"
-
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-demand(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
+#include "tests/fuzz/demand.h"
 
 static void
 check_refusal(int ret, const struct vmirror_error *err)
