@@ -483,7 +483,7 @@ test_restart(void **state)
 static void
 test_monotonic(void **state)
 {
-	unsigned int i, n = getenv("VMIRROR_TEST_SOAK") != NULL ? 50000000 : 3000000;
+	uint64_t i, n = test_rounds(3000000, 50000000);
 
 	begin(HZ * 1.01, 500);
 	world.delays_ns = 100000;

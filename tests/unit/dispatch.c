@@ -38,15 +38,6 @@ struct counting_hook {
 static atomic_bool stop;
 static atomic_uint dead_runs;
 
-static unsigned int
-rounds(unsigned int few, unsigned int many)
-{
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-	many /= 10;
-#endif
-	return getenv("VMIRROR_TEST_SOAK") != NULL ? many : few;
-}
-
 static void
 count_run(struct vmirror_dispatch_hook *hook, struct rte_mbuf *const *pkts, uint16_t n_pkts)
 {
@@ -156,7 +147,7 @@ race(bool fence, bool shared, void (*midway)(void))
 	struct counting_hook *hooks[N_CORES][N_HOOKS_MAX] = {0};
 	struct vmirror_dispatch_change change = {0};
 	/* Two cores that spin for a lock, and one that waits for them, crawl on two processors. */
-	unsigned int n_rounds = shared ? rounds(500, 10000) : rounds(3000, 100000);
+	uint64_t n_rounds = shared ? test_rounds(500, 10000) : test_rounds(3000, 100000);
 	pthread_t cores[N_CORES];
 	uint64_t runs = 0;
 	unsigned int i, round;

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,11 +19,23 @@
 
 #define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
-/** Times that a test goes round: few, or in a soak run many. */
+static inline bool
+test_is_soak(void)
+{
+	return getenv("VMIRROR_TEST_SOAK") != NULL;
+}
+
+/**
+ * Times that a test goes round: few, or in a soak run many, a tenth of them under a sanitizer (but not
+ * fewer than few).
+ */
 static inline uint64_t
 test_rounds(uint64_t few, uint64_t many)
 {
-	return getenv("VMIRROR_TEST_SOAK") != NULL ? many : few;
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	many = few > many / 10 ? few : many / 10;
+#endif
+	return test_is_soak() ? many : few;
 }
 
 /** The same numbers each time. @param state  where it is; any number to begin with */

@@ -217,9 +217,9 @@ static uint64_t
 step_of(uint64_t usual, uint64_t soak)
 {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-	soak *= 11;
+	soak *= 37;
 #endif
-	return getenv("VMIRROR_TEST_SOAK") != NULL ? soak : usual;
+	return test_is_soak() ? soak : usual;
 }
 
 /* Whether a place is one where something ends, or next to it. */

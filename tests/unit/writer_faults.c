@@ -279,7 +279,7 @@ test_one_of_many(void **state)
 static void
 test_full_blocks(void **state)
 {
-	uint64_t step = getenv("VMIRROR_TEST_SOAK") != NULL ? 1 : 113, units;
+	uint64_t step = 113 / test_rounds(1, 113), units;
 
 	for (units = 0; units < 4 * 256; units += step) {
 		begin(formats[units % 2], units % 4 < 2, VMIRROR_WRITER_STOP);

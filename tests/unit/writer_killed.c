@@ -43,12 +43,6 @@ __wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned
 	return with_pwrite ? -EPERM : __real_io_uring_queue_init(entries, ring, flags);
 }
 
-static bool
-is_soak(void)
-{
-	return getenv("VMIRROR_TEST_SOAK") != NULL;
-}
-
 static uint64_t
 now_ms(void)
 {
@@ -234,7 +228,7 @@ survive(const struct way *way, unsigned int after_us)
 static void
 test_killed(void **state)
 {
-	unsigned int rounds = is_soak() ? 100 : 22, i;
+	unsigned int rounds = (unsigned int)test_rounds(22, 100), i;
 	uint64_t seed = (uint64_t)time(NULL);
 
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
@@ -412,11 +406,7 @@ follow(const char *name, uint64_t ms)
 static void
 test_followed(void **state)
 {
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-	uint64_t ms = is_soak() ? 20000 : 500;
-#else
-	uint64_t ms = is_soak() ? 200000 : 500;
-#endif
+	uint64_t ms = test_rounds(500, 200000);
 
 	with_pwrite = false;
 	follow("c.pcapng", ms);
