@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "devargs/error.h"
+#include "lib/api.h"
 #include "lib/engine.h"
 #include "lib/mirror.h"
 #include "lib/pool.h"
@@ -60,9 +61,8 @@ tend(void)
 	}
 }
 
-/* Take the control lock, if there is an engine to control. */
-static int
-enter(struct vmirror_error *err)
+int
+vmirror_api_enter(struct vmirror_error *err)
 {
 	pthread_mutex_lock(&vmirror_shared.control);
 	if (vmirror_shared.running && !vmirror_shared.eal_gone &&
@@ -76,14 +76,14 @@ enter(struct vmirror_error *err)
 				 "after rte_eal_init()");
 }
 
-static void
-leave(void)
+void
+vmirror_api_leave(void)
 {
 	pthread_mutex_unlock(&vmirror_shared.control);
 }
 
-static struct vmirror_mirror *
-find(const char *name, struct vmirror_error *err)
+struct vmirror_mirror *
+vmirror_api_find(const char *name, struct vmirror_error *err)
 {
 	struct vmirror_mirror *mirror;
 
@@ -118,18 +118,20 @@ vmirror_engine_tend(void)
 	pthread_mutex_lock(&vmirror_shared.control);
 	tend();
 	ret = vmirror_shared.running && !vmirror_shared.eal_gone ? 0 : -EPERM;
-	leave();
+	vmirror_api_leave();
 	return ret;
 }
 
-static int
-add_one(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
+int
+vmirror_api_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
 {
+	static uint64_t serial;
 	struct vmirror_mirror *mirror;
 	int ret = vmirror_mirror_create(&mirror, spec, err);
 
 	if (ret != 0)
 		return ret;
+	mirror->serial = ++serial;
 	list_insert(mirror);
 	ret = vmirror_mirror_start(mirror, err);
 	if (ret != 0) {
@@ -147,12 +149,12 @@ add_one(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *er
 int
 vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
 {
-	int ret = enter(err);
+	int ret = vmirror_api_enter(err);
 
 	if (ret != 0)
 		return ret;
-	ret = add_one(spec, name, err);
-	leave();
+	ret = vmirror_api_add(spec, name, err);
+	vmirror_api_leave();
 	return ret;
 }
 
@@ -172,10 +174,10 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 
 	pthread_mutex_lock(&vmirror_shared.control);
 	tidy();
-	mirror = find(name, err);
+	mirror = vmirror_api_find(name, err);
 	if (mirror != NULL)
 		remove_one(mirror);
-	leave();
+	vmirror_api_leave();
 	return mirror != NULL ? 0 : -ENOENT;
 }
 
@@ -186,7 +188,7 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err)
 
 	pthread_mutex_lock(&vmirror_shared.control);
 	tidy();
-	mirror = find(name, err);
+	mirror = vmirror_api_find(name, err);
 	if (mirror != NULL) {
 		vmirror_mirror_read_ports(mirror);
 		pthread_mutex_lock(&vmirror_shared.hooks);
@@ -196,7 +198,7 @@ vmirror_mirror_detach(const char *name, struct vmirror_error *err)
 		pthread_mutex_unlock(&vmirror_shared.hooks);
 		vmirror_mirror_look(mirror);
 	}
-	leave();
+	vmirror_api_leave();
 	return mirror != NULL ? 0 : -ENOENT;
 }
 
@@ -204,16 +206,18 @@ int
 vmirror_mirror_attach(const char *name, struct vmirror_error *err)
 {
 	struct vmirror_mirror *mirror;
-	int ret = enter(err);
+	int ret = vmirror_api_enter(err);
 
 	if (ret != 0)
 		return ret;
-	mirror = find(name, err);
+	mirror = vmirror_api_find(name, err);
 	if (mirror == NULL)
 		ret = -ENOENT;
 	else if (mirror->state == VMIRROR_ENDED || mirror->state == VMIRROR_FAILED)
 		ret = vmirror_error_set(err, -EBUSY, "mirror '%s' is over: %s", name,
 					mirror->reason);
+	else if (mirror->left_ns != 0)
+		ret = vmirror_error_set(err, -EBUSY, "mirror '%s' is being taken away", name);
 	else
 		ret = vmirror_mirror_hook(mirror, true, err);
 	if (ret == 0) {
@@ -223,7 +227,7 @@ vmirror_mirror_attach(const char *name, struct vmirror_error *err)
 	/* A stopped one keeps its word on how it ended. */
 	if (ret == 0)
 		mirror->state = VMIRROR_ATTACHED;
-	leave();
+	vmirror_api_leave();
 	return ret;
 }
 
@@ -241,13 +245,13 @@ vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *op
 	if (opts->size < sizeof(*opts))
 		return vmirror_error_set(err, -EINVAL, "vmirror_snapshot_opts: size %zu is not %zu",
 					 opts->size, sizeof(*opts));
-	ret = enter(err);
+	ret = vmirror_api_enter(err);
 	if (ret != 0)
 		return ret;
 	want.bytes = opts->last_bytes;
 	want.sink = opts->sink;
 	want.from_tsc = opts->last_ms != 0 ? vmirror_snapshot_ago(opts->last_ms) : 0;
-	mirror = find(name, err);
+	mirror = vmirror_api_find(name, err);
 	if (mirror == NULL)
 		ret = -ENOENT;
 	else if (!vmirror_mirror_records(mirror))
@@ -261,9 +265,11 @@ vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *op
 		ret = vmirror_snapshot_begin(mirror, &want, err);
 	if (ret != 0 && mirror != NULL && vmirror_mirror_records(mirror))
 		vmirror_error_prefix(err, ret, "snapshot of mirror '%s': ", name);
-	leave();
+	vmirror_api_leave();
 	return ret;
 }
+
+/* --- what would be */
 
 /* Like vmirror_mirror_add() up to the point where something would be seen from outside. */
 static int
@@ -313,12 +319,12 @@ int
 vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
 		     unsigned int *bad, struct vmirror_error *err)
 {
-	int ret = enter(err);
+	int ret = vmirror_api_enter(err);
 
 	if (ret != 0)
 		return ret;
 	ret = check_all(specs, n, plans, bad, err);
-	leave();
+	vmirror_api_leave();
 	return ret;
 }
 
@@ -331,7 +337,7 @@ mark_leaving(const char *const names[], unsigned int n, bool leaves)
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		mirror = find(names[i], NULL);
+		mirror = vmirror_api_find(names[i], NULL);
 		if (mirror != NULL)
 			mirror->leaves = leaves;
 	}
@@ -347,7 +353,7 @@ remove_all(const char *const names[], unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		mirror = find(names[i], NULL);
+		mirror = vmirror_api_find(names[i], NULL);
 		if (mirror == NULL)
 			continue;
 		vmirror_spec_build(&mirror->spec, spec, sizeof(spec));
@@ -366,7 +372,7 @@ bring_back(char *const specs[], unsigned int n)
 	unsigned int i;
 
 	for (i = 0; specs != NULL && i < n; i++)
-		if (specs[i] != NULL && add_one(specs[i], NULL, &err) != 0)
+		if (specs[i] != NULL && vmirror_api_add(specs[i], NULL, &err) != 0)
 			vmirror_shared_notify(VMIRROR_ERROR, "it is not there again: %s", err.text);
 }
 
@@ -379,13 +385,13 @@ add_all(const char *const specs[], unsigned int n, char (*names)[VMIRROR_NAME_SI
 	int ret = 0;
 
 	for (i = 0; i < n && ret == 0; i++)
-		ret = add_one(specs[i], names[i], err);
+		ret = vmirror_api_add(specs[i], names[i], err);
 	if (ret == 0)
 		return 0;
 	if (bad != NULL)
 		*bad = i - 1;
 	for (i--; i > 0; i--) {
-		mirror = find(names[i - 1], NULL);
+		mirror = vmirror_api_find(names[i - 1], NULL);
 		if (mirror != NULL)
 			remove_one(mirror);
 	}
@@ -399,7 +405,7 @@ vmirror_mirror_replace(const char *const old[], unsigned int n_old, const char *
 {
 	unsigned int i;
 	char **before;
-	int ret = enter(err);
+	int ret = vmirror_api_enter(err);
 
 	if (ret != 0)
 		return ret;
@@ -415,7 +421,7 @@ vmirror_mirror_replace(const char *const old[], unsigned int n_old, const char *
 			free(before[i]);
 		free(before);
 	}
-	leave();
+	vmirror_api_leave();
 	return ret;
 }
 
@@ -446,7 +452,7 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 		return vmirror_error_set(err, -EINVAL, "vmirror_stats: size %zu is not %zu",
 					 stats->size, sizeof(*stats));
 	pthread_mutex_lock(&vmirror_shared.control);
-	mirror = find(name, err);
+	mirror = vmirror_api_find(name, err);
 	if (mirror == NULL)
 		goto leave;
 
@@ -476,7 +482,7 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 		fill_in_snapshots(stats, mirror);
 
 leave:
-	leave();
+	vmirror_api_leave();
 	return mirror != NULL ? 0 : -ENOENT;
 }
 
@@ -490,7 +496,7 @@ vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, 
 	int count = 0;
 
 	pthread_mutex_lock(&vmirror_shared.control);
-	mirror = find(name, err);
+	mirror = vmirror_api_find(name, err);
 	if (mirror == NULL) {
 		count = -ENOENT;
 		goto leave;
@@ -509,7 +515,7 @@ vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, 
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 
 leave:
-	leave();
+	vmirror_api_leave();
 	return count;
 }
 
@@ -525,7 +531,7 @@ vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n)
 			memcpy(names[count], mirror->spec.name, VMIRROR_NAME_SIZE);
 		count++;
 	}
-	leave();
+	vmirror_api_leave();
 	return count;
 }
 
@@ -536,10 +542,10 @@ vmirror_mirror_spec(const char *name, char *buf, size_t size, struct vmirror_err
 	int len = -ENOENT;
 
 	pthread_mutex_lock(&vmirror_shared.control);
-	mirror = find(name, err);
+	mirror = vmirror_api_find(name, err);
 	if (mirror != NULL)
 		len = vmirror_spec_build(&mirror->spec, buf, size);
-	leave();
+	vmirror_api_leave();
 	return len;
 }
 

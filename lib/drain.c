@@ -342,10 +342,9 @@ tend_sink(struct vmirror_drain *drain, bool flush, bool stop)
 	vmirror_drain_leave(drain);
 }
 
-static vmirror_thread_ret_t
-drain_thread(void *arg)
+static void
+run(struct vmirror_drain *drain)
 {
-	struct vmirror_drain *drain = arg;
 	uint64_t asked, idle;
 	bool hurried, stop;
 
@@ -374,11 +373,27 @@ drain_thread(void *arg)
 			pthread_mutex_unlock(&drain->lock);
 		}
 		if (stop)
-			return VMIRROR_THREAD_RETURN;
+			return;
 		vmirror_drain_place(drain);
 		/* A sink that does not keep up gets no rest, and others of this core their turn. */
 		doze(drain, RTE_MAX(idle, NAP_NS));
 	}
+}
+
+static vmirror_thread_ret_t
+drain_thread(void *arg)
+{
+	struct vmirror_drain *drain = arg;
+
+	if (vmirror_drain_records(drain))
+		vmirror_replay_run(drain);
+	else
+		run(drain);
+	pthread_mutex_lock(&drain->lock);
+	drain->ended = true;
+	pthread_cond_broadcast(&drain->idle);
+	pthread_mutex_unlock(&drain->lock);
+	return VMIRROR_THREAD_RETURN;
 }
 
 /* --- control */
@@ -445,9 +460,8 @@ vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err)
 	int ret;
 
 	drain->stop = false;
-	ret = vmirror_thread_start(
-		&drain->thread, "vmirror-drain",
-		vmirror_drain_records(drain) ? vmirror_replay_thread : drain_thread, drain);
+	drain->ended = false;
+	ret = vmirror_thread_start(&drain->thread, "vmirror-drain", drain_thread, drain);
 	if (ret != 0)
 		return vmirror_error_set(err, ret, "drain thread: %s", strerror(-ret));
 	drain->running = true;
@@ -455,7 +469,7 @@ vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err)
 }
 
 void
-vmirror_drain_stop(struct vmirror_drain *drain)
+vmirror_drain_end(struct vmirror_drain *drain)
 {
 	if (!drain->running)
 		return;
@@ -463,6 +477,30 @@ vmirror_drain_stop(struct vmirror_drain *drain)
 	drain->stop = true;
 	pthread_cond_signal(&drain->wake);
 	pthread_mutex_unlock(&drain->lock);
+}
+
+bool
+vmirror_drain_has_ended(struct vmirror_drain *drain, uint64_t ns)
+{
+	uint64_t now = vmirror_now_ns(), until = now + ns;
+	bool ended;
+
+	if (!drain->running)
+		return true;
+	pthread_mutex_lock(&drain->lock);
+	for (; !drain->ended && now < until; now = vmirror_now_ns())
+		vmirror_cond_wait_for(&drain->idle, &drain->lock, until - now);
+	ended = drain->ended;
+	pthread_mutex_unlock(&drain->lock);
+	return ended;
+}
+
+void
+vmirror_drain_stop(struct vmirror_drain *drain)
+{
+	if (!drain->running)
+		return;
+	vmirror_drain_end(drain);
 	vmirror_thread_join(drain->thread);
 	drain->running = false;
 }
@@ -487,7 +525,7 @@ vmirror_drain_flush(struct vmirror_drain *drain)
 	pthread_mutex_lock(&drain->lock);
 	asked = ++drain->asked;
 	pthread_cond_signal(&drain->wake);
-	while (drain->emptied < asked)
+	while (drain->emptied < asked && !drain->ended)
 		pthread_cond_wait(&drain->idle, &drain->lock);
 	pthread_mutex_unlock(&drain->lock);
 }

@@ -66,6 +66,7 @@ struct vmirror_drain {
 	uint64_t emptied;     /**< the last of them that was heeded */
 	bool hurried;         /**< control asked for it, and does not wait */
 	bool stop;
+	bool ended;   /**< the thread did all that it had to do */
 	bool replays; /**< mode=recorder: a snapshot was asked for, and is not done */
 	struct vmirror_replay replay; /**< control writes it while there is none; but for whole */
 
@@ -118,7 +119,15 @@ vmirror_drain_fini(struct vmirror_drain *drain);
 int
 vmirror_drain_start(struct vmirror_drain *drain, struct vmirror_error *err);
 
-/** Empty the rings, which nobody fills any more, and end the thread, if there is one. */
+/** Have the rings, which nobody fills any more, emptied and the thread ended, if there is one. */
+void
+vmirror_drain_end(struct vmirror_drain *drain);
+
+/** Whether it has, and stopping it waits for nothing. Waits for so long at the most. */
+bool
+vmirror_drain_has_ended(struct vmirror_drain *drain, uint64_t ns);
+
+/** Have it end, and wait for that. */
 void
 vmirror_drain_stop(struct vmirror_drain *drain);
 

@@ -389,7 +389,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	uint64_t now = vmirror_now_ns();
 	uint64_t took;
 
-	if (!mirror->lost || mirror->over || now < mirror->next_try_ns ||
+	if (!mirror->lost || mirror->over || mirror->left_ns != 0 || now < mirror->next_try_ns ||
 	    __atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
 		return;
 	mirror->next_try_ns = now + REVIVE_INTERVAL_NS;

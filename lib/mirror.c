@@ -21,6 +21,7 @@
 
 #include "devargs/error.h"
 #include "lib/filter.h"
+#include "lib/leave.h"
 #include "lib/pool.h"
 #include "lib/shared.h"
 #include "lib/thread.h"
@@ -29,6 +30,9 @@
 #define DEFAULT_MBUFS 2047
 
 #define DEFAULT_LATENCY_MS 10
+
+/* In which a sink that goes on gets rid of what it has; the control thread waits no longer at a time. */
+#define SHORT_NS UINT64_C(10000000)
 
 static struct vmirror_mirror *
 find_by_name(const char *name)
@@ -441,9 +445,13 @@ follow_ports(struct vmirror_mirror *mirror)
 				      mirror->spec.name, err.text);
 }
 
+/* When its sink has all of it. Others wait for this thread: it looks in again. */
 static void
 stop_and_tell(struct vmirror_mirror *mirror, const char *reason)
 {
+	vmirror_mirror_leave(mirror);
+	if (!vmirror_mirror_has_left(mirror, SHORT_NS))
+		return;
 	vmirror_mirror_stop(mirror, VMIRROR_ENDED, reason);
 	/* The last look at the sink may have found, and told, something else. */
 	if (mirror->state != VMIRROR_ENDED)
@@ -539,10 +547,6 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 			snprintf(reason, sizeof(reason), "reached its count of %" PRIu64,
 				 mirror->spec.count);
 		stop_and_tell(mirror, reason);
-	} else if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns &&
-		   mirror->snapshot.runs) {
-		/* Others wait for this thread: it is waited for by looking in again. */
-		vmirror_snapshot_cut(mirror);
 	} else if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns) {
 		snprintf(reason, sizeof(reason), "reached its duration of %" PRIu64 " ms",
 			 mirror->spec.duration_ms);

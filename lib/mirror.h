@@ -102,6 +102,7 @@ struct vmirror_mirror_clock {
 struct vmirror_mirror {
 	TAILQ_ENTRY(vmirror_mirror) next;
 	struct vmirror_spec spec; /**< name filled in */
+	uint64_t serial;          /**< no other has it; 0 in one that is only being checked */
 
 	enum vmirror_state state;
 	char reason[VMIRROR_SINK_REASON_SIZE];
@@ -139,6 +140,7 @@ struct vmirror_mirror {
 	uint64_t too_long_well;                  /**< of these, such that came while it was well */
 	bool ailed;                              /**< at the last look */
 	bool over;                               /**< stopped */
+	uint64_t left_ns;                        /**< since when it is being ended; 0: it is not */
 	uint64_t next_notice_ns;                 /**< before then no ailment is told */
 	bool told;                               /**< what ails it was, and not that it is well */
 	bool untold;                             /**< the reason is one that was not told yet */

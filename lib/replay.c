@@ -188,10 +188,9 @@ doze(struct vmirror_drain *drain, uint64_t ns)
 	pthread_mutex_unlock(&drain->lock);
 }
 
-vmirror_thread_ret_t
-vmirror_replay_thread(void *arg)
+void
+vmirror_replay_run(struct vmirror_drain *drain)
 {
-	struct vmirror_drain *drain = arg;
 	bool runs, whole, stop;
 
 	pthread_getaffinity_np(pthread_self(), sizeof(drain->allowed), &drain->allowed);
@@ -208,7 +207,7 @@ vmirror_replay_thread(void *arg)
 			runs = false;
 		}
 		if (stop && !runs)
-			return VMIRROR_THREAD_RETURN;
+			return;
 		note_time(drain);
 		vmirror_drain_place(drain);
 		doze(drain, runs ? LOOK_NS : NOTE_NS);
@@ -260,7 +259,7 @@ vmirror_replay_wait(struct vmirror_drain *drain, uint64_t ns)
 	uint64_t now = vmirror_now_ns(), until = now + ns;
 
 	pthread_mutex_lock(&drain->lock);
-	for (; drain->replays && now < until; now = vmirror_now_ns())
+	for (; drain->replays && !drain->ended && now < until; now = vmirror_now_ns())
 		vmirror_cond_wait_for(&drain->idle, &drain->lock, until - now);
 	pthread_mutex_unlock(&drain->lock);
 }

@@ -13,9 +13,9 @@
 #include "lib/drain.h"
 #include "lib/thread.h"
 
-/** The drain's thread. */
-vmirror_thread_ret_t
-vmirror_replay_thread(void *drain);
+/** What the drain's thread does, until it is to end. */
+void
+vmirror_replay_run(struct vmirror_drain *drain);
 
 /**
  * Whether the sink is to be shown the next entry, because it belongs to the snapshot and the sink has not

@@ -28,9 +28,6 @@
 #define HOLD_US    20
 #define HOLD_TRIES 50
 
-/* For so long who detaches waits for a snapshot: as long as a file that takes little is waited for. */
-#define COMPLETE_NS UINT64_C(9000000000)
-
 /* --- where to */
 
 /* The mirror's own, with a vdev: as fit to be fed as in any mode? */
@@ -195,6 +192,8 @@ vmirror_snapshot_begin(struct vmirror_mirror *mirror, const struct vmirror_snaps
 		return vmirror_error_set(err, -EBUSY, "another snapshot of it is being written");
 	if (mirror->over)
 		return vmirror_error_set(err, -EBUSY, "it is over: %s", mirror->reason);
+	if (mirror->left_ns != 0)
+		return vmirror_error_set(err, -EBUSY, "it is being taken away");
 	ret = make_sink(mirror, want->sink, err);
 	if (ret != 0)
 		return ret;
@@ -309,7 +308,7 @@ vmirror_snapshot_complete(struct vmirror_mirror *mirror)
 	if (!mirror->snapshot.runs)
 		return;
 	vmirror_snapshot_cut(mirror);
-	vmirror_replay_wait(&mirror->drain, COMPLETE_NS);
+	vmirror_replay_wait(&mirror->drain, VMIRROR_SNAPSHOT_COMPLETE_NS);
 	if (!vmirror_replay_runs(&mirror->drain))
 		end(mirror);
 }
@@ -444,7 +443,7 @@ vmirror_snapshot_tick(struct vmirror_mirror *mirror)
 	}
 	if (s->runs && !vmirror_replay_runs(&mirror->drain))
 		end(mirror);
-	if (s->trigger != NULL)
+	if (s->trigger != NULL && mirror->left_ns == 0)
 		heed_trigger(mirror);
 }
 

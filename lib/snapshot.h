@@ -29,6 +29,9 @@ struct vmirror_sink;
 #define VMIRROR_SNAPSHOT_AFTER_MS UINT64_C(1000)
 #define VMIRROR_SNAPSHOTS         10u
 
+/** For so long one is waited for whose mirror ends: as long as a file that takes little. */
+#define VMIRROR_SNAPSHOT_COMPLETE_NS UINT64_C(9000000000)
+
 /** What a mirror knows of its snapshots. */
 struct vmirror_snapshot {
 	bool runs;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A mirror on its way out: what its sink has yet to take may need seconds, for which nobody waits who
+ * holds the control lock. Whoever ends it calls vmirror_mirror_stop() then, as ever.
+ */
+
+#include "lib/leave.h"
+
+#include "lib/mirror.h"
+#include "lib/replay.h"
+#include "lib/shared.h"
+#include "lib/thread.h"
+
+void
+vmirror_mirror_leave(struct vmirror_mirror *mirror)
+{
+	if (mirror->over || mirror->left_ns != 0)
+		return;
+	mirror->left_ns = vmirror_now_ns();
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+	if (mirror->state == VMIRROR_ATTACHED)
+		mirror->state = VMIRROR_DETACHED;
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+	vmirror_snapshot_cut(mirror);
+}
+
+bool
+vmirror_mirror_has_left(struct vmirror_mirror *mirror, uint64_t ns)
+{
+	if (mirror->over || !mirror->drain.running)
+		return true;
+	/* The thread that is told to end has no patience for a snapshot. */
+	if (mirror->snapshot.runs && vmirror_replay_runs(&mirror->drain) &&
+	    vmirror_now_ns() - mirror->left_ns < VMIRROR_SNAPSHOT_COMPLETE_NS) {
+		vmirror_replay_wait(&mirror->drain, ns);
+		return false;
+	}
+	vmirror_drain_end(&mirror->drain);
+	return vmirror_drain_has_ended(&mirror->drain, ns);
+}
