@@ -33,8 +33,12 @@ struct vmirror_call {
 	struct vmirror_session *session;
 	const struct vmirror_control_opts *host; /**< what the host does for clients */
 	const json_t *params;                    /**< an object; as the table wants them */
+	json_t *id;                              /**< of the request; NULL: it wants no answer */
 	json_t *result;                          /**< an empty object, to be filled */
 };
+
+/** A method has begun something, and answers when it is done: vmirror_rpc_answer_later() */
+#define VMIRROR_CALL_LATER 1
 
 struct vmirror_method {
 	const char *name;
@@ -42,7 +46,7 @@ struct vmirror_method {
 	const struct vmirror_param *params; /**< ended by one without a name; NULL: none */
 	bool takes_fds;
 	bool plugs; /**< vdevs, perhaps */
-	/** @return 0; -errno with err set */
+	/** @return 0; VMIRROR_CALL_LATER; -errno with err set */
 	int (*run)(struct vmirror_call *call, struct vmirror_error *err);
 };
 

@@ -13,10 +13,12 @@
 
 #include "control/call.h"
 #include "control/owners.h"
+#include "control/removals.h"
 #include "control/rights.h"
 #include "control/rpc.h"
 #include "control/show.h"
 #include "devargs/error.h"
+#include "lib/lease.h"
 #include "lib/shared.h"
 #include "lib/thread.h"
 #include "vmirror.h"
@@ -243,14 +245,15 @@ static int
 add(struct vmirror_call *call, struct vmirror_error *err)
 {
 	char spec[VMIRROR_SPEC_TEXT_SIZE], name[VMIRROR_NAME_SIZE];
+	bool persist = vmirror_call_boolean(call, "persist");
+	uint64_t serial;
 	int ret = vmirror_rights_spec(call->session, vmirror_call_string(call, "spec"), spec, err);
 
 	if (ret == 0)
-		ret = vmirror_mirror_add(spec, name, err);
+		ret = vmirror_lease_take(spec, name, &serial, err);
 	if (ret != 0)
 		return ret;
-	if (vmirror_owners_add(name, call->session, vmirror_call_boolean(call, "persist")) ==
-	    NULL) {
+	if (vmirror_owners_add(name, serial, call->session, persist) == NULL) {
 		vmirror_mirror_remove(name, NULL);
 		return vmirror_error_set(err, -ENOMEM, "out of memory");
 	}
@@ -275,33 +278,21 @@ check_owner(const struct vmirror_call *call, const char *name, struct vmirror_er
 	if (s->all_rights || (owner != NULL && owner->uid == s->uid))
 		return 0;
 	return vmirror_error_set(err, -EPERM,
-				 "mirror '%s' is not uid %u's; this process's user and root may "
-				 "take away any",
+				 "mirror '%s' is not uid %u's: it is its owner's, this process's "
+				 "user's and root's",
 				 name, (unsigned int)s->uid);
 }
 
+/* The answer comes when its sink has all of it. */
 static int
 remove_one(struct vmirror_call *call, struct vmirror_error *err)
 {
 	const char *name = vmirror_call_string(call, "name");
 	int ret = check_owner(call, name, err);
-	json_t *last;
 
-	/* Detached, its figures are exact; removed, it has none. */
 	if (ret == 0)
-		ret = vmirror_mirror_detach(name, err);
-	if (ret != 0)
-		return ret;
-	last = vmirror_show_stats(name, false, err);
-	ret = vmirror_mirror_remove(name, err);
-	if (ret != 0) {
-		json_decref(last);
-		return ret;
-	}
-	vmirror_owners_forget(name);
-	tell(call, "removed", name);
-	give(call, "stats", last);
-	return 0;
+		ret = vmirror_removals_begin(name, call->session, call->id, err);
+	return ret == 0 ? VMIRROR_CALL_LATER : ret;
 }
 
 static const struct vmirror_param remove_params[] = {
@@ -326,11 +317,10 @@ snapshot(struct vmirror_call *call, struct vmirror_error *err)
 		return vmirror_error_set(err, -EINVAL,
 					 "descriptors came with the request, and no sink that uses "
 					 "them; right would be sink=[file,fd=0]");
-	/* Without one it is the mirror's own that writes. */
-	if (text == NULL)
-		ret = check_owner(call, name, err);
-	else
+	if (text != NULL)
 		ret = vmirror_rights_sink(call->session, text, sink, err);
+	if (ret == 0)
+		ret = check_owner(call, name, err);
 	opts.sink = text == NULL ? NULL : sink;
 	if (ret == 0)
 		ret = vmirror_mirror_snapshot(name, &opts, err);
@@ -375,7 +365,7 @@ const struct vmirror_method vmirror_methods[] = {
 	{"check", "what mirrors would do", check_params, .takes_fds = true, .plugs = true,
 	 .run = check},
 	{"add", "make a mirror", add_params, .takes_fds = true, .plugs = true, .run = add},
-	{"remove", "take a mirror away", remove_params, .plugs = true, .run = remove_one},
+	{"remove", "take a mirror away", remove_params, .run = remove_one},
 	{"list", "mirrors that there are", NULL, .run = list},
 	{"stats", "counters", stats_params, .run = stats},
 	{"snapshot", "write what a mirror with mode=recorder has", snapshot_params,

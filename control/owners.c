@@ -6,29 +6,44 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/lease.h"
+
 static TAILQ_HEAD(, vmirror_owner) owners = TAILQ_HEAD_INITIALIZER(owners);
 
 static struct vmirror_owner *
-find(const char *name)
+find(const char *name, uint64_t serial)
 {
 	struct vmirror_owner *owner;
 
 	TAILQ_FOREACH (owner, &owners, next)
-		if (strcmp(owner->name, name) == 0)
+		if (owner->serial == serial && strcmp(owner->name, name) == 0)
 			return owner;
 	return NULL;
 }
 
+/* Of a name there is one: those that had it before were taken away elsewhere. */
+static void
+forget_name(const char *name)
+{
+	struct vmirror_owner *owner, *next;
+
+	for (owner = TAILQ_FIRST(&owners); owner != NULL; owner = next) {
+		next = TAILQ_NEXT(owner, next);
+		if (strcmp(owner->name, name) == 0)
+			vmirror_owners_forget(name, owner->serial);
+	}
+}
+
 struct vmirror_owner *
-vmirror_owners_add(const char *name, const struct vmirror_session *s, bool persist)
+vmirror_owners_add(const char *name, uint64_t serial, const struct vmirror_session *s, bool persist)
 {
 	struct vmirror_owner *owner = calloc(1, sizeof(*owner));
 
 	if (owner == NULL)
 		return NULL;
-	/* One of that name was taken away elsewhere. */
-	vmirror_owners_forget(name);
+	forget_name(name);
 	snprintf(owner->name, sizeof(owner->name), "%s", name);
+	owner->serial = serial;
 	owner->pid = s->pid;
 	owner->uid = s->uid;
 	owner->session = persist ? NULL : s;
@@ -39,13 +54,13 @@ vmirror_owners_add(const char *name, const struct vmirror_session *s, bool persi
 const struct vmirror_owner *
 vmirror_owners_find(const char *name)
 {
-	return find(name);
+	return find(name, vmirror_lease_serial(name));
 }
 
 void
-vmirror_owners_forget(const char *name)
+vmirror_owners_forget(const char *name, uint64_t serial)
 {
-	struct vmirror_owner *owner = find(name);
+	struct vmirror_owner *owner = find(name, serial);
 
 	if (owner == NULL)
 		return;
@@ -70,5 +85,5 @@ vmirror_owners_clear(void)
 	struct vmirror_owner *owner;
 
 	while ((owner = TAILQ_FIRST(&owners)) != NULL)
-		vmirror_owners_forget(owner->name);
+		vmirror_owners_forget(owner->name, owner->serial);
 }

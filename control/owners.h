@@ -2,7 +2,10 @@
 #ifndef CONTROL_OWNERS_H
 #define CONTROL_OWNERS_H
 
-/* Whose the mirrors are that were added here. The server's thread only. */
+/*
+ * Whose the mirrors are that were added here: by their numbers, as the host may take one away and give its
+ * name to another. The server's thread only.
+ */
 
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -13,7 +16,8 @@
 struct vmirror_owner {
 	TAILQ_ENTRY(vmirror_owner) next;
 	char name[VMIRROR_NAME_SIZE];
-	pid_t pid; /**< of who added it */
+	uint64_t serial; /**< lib/lease.h */
+	pid_t pid;       /**< of who added it */
 	uid_t uid;
 	/** The mirror ends with it; NULL: it stays. */
 	const struct vmirror_session *session;
@@ -21,15 +25,16 @@ struct vmirror_owner {
 
 /** Note that a mirror is a session's. @return NULL: out of memory */
 struct vmirror_owner *
-vmirror_owners_add(const char *name, const struct vmirror_session *s, bool persist);
+vmirror_owners_add(const char *name, uint64_t serial, const struct vmirror_session *s,
+		   bool persist);
 
-/** NULL: it was added elsewhere. */
+/** Of the mirror that has the name now. NULL: it was added elsewhere. */
 const struct vmirror_owner *
 vmirror_owners_find(const char *name);
 
 /** A mirror has gone. */
 void
-vmirror_owners_forget(const char *name);
+vmirror_owners_forget(const char *name, uint64_t serial);
 
 /** One of the mirrors that end with a session; NULL: none is left. */
 const struct vmirror_owner *

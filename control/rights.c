@@ -27,6 +27,32 @@ descriptor(const struct vmirror_spec_sink *sink)
 	return NULL;
 }
 
+/* What of a spec takes from the process more than looking at its packets does. */
+static int
+check_keys(const struct vmirror_session *s, const struct vmirror_spec *spec,
+	   struct vmirror_error *err)
+{
+	const struct {
+		const char *key;
+		bool given;
+	} keys[] = {
+		{"core=", spec->has_core},
+		{"mbufs=", spec->mbufs != 0},
+		{"ring_bytes=", spec->ring_bytes != 0},
+		{"reference=", spec->reference != 0},
+		{"mode=inline", spec->mode == VMIRROR_SPEC_INLINE},
+	};
+	unsigned int i;
+
+	for (i = 0; !s->all_rights && i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].given)
+			return vmirror_error_set(err, -EPERM,
+						 "%s is for this process's user and root, and not "
+						 "for uid %u: leave it out",
+						 keys[i].key, (unsigned int)s->uid);
+	return 0;
+}
+
 static int
 check_rights(const struct vmirror_session *s, const struct vmirror_spec_sink *sink,
 	     struct vmirror_error *err)
@@ -108,7 +134,9 @@ vmirror_rights_spec(const struct vmirror_session *s, const char *text, char *spe
 
 	if (ret != 0)
 		return ret;
-	ret = translate(s, &parsed.sink, err);
+	ret = check_keys(s, &parsed, err);
+	if (ret == 0)
+		ret = translate(s, &parsed.sink, err);
 	if (ret == 0 &&
 	    vmirror_spec_build(&parsed, spec, VMIRROR_SPEC_TEXT_SIZE) >= VMIRROR_SPEC_TEXT_SIZE)
 		ret = vmirror_error_set(err, -E2BIG, "the spec is too long");

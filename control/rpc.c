@@ -21,6 +21,7 @@
 
 struct outcome {
 	int code; /* 0, one of the above, or an errno value */
+	bool later;
 	struct vmirror_error err;
 };
 
@@ -69,6 +70,18 @@ vmirror_rpc_refuse(struct vmirror_session *s, int code, const char *message)
 	snprintf(outcome.err.text, sizeof(outcome.err.text), "%s", message);
 	answer(s, id, &outcome, NULL);
 	s->ended = true;
+}
+
+void
+vmirror_rpc_answer_later(struct vmirror_session *s, json_t *id, int code,
+			 const struct vmirror_error *err, json_t *result)
+{
+	struct outcome outcome = {.code = result != NULL ? 0 : code, .err = *err};
+
+	if (id != NULL)
+		answer(s, id, &outcome, result);
+	else
+		json_decref(result);
 }
 
 /* --- what was asked for */
@@ -258,7 +271,8 @@ run(struct vmirror_call *call, const json_t *request, struct outcome *outcome)
 	    check_fds(method, call->session, outcome) == 0) {
 		call->params = params;
 		ret = run_method(method, call, &outcome->err);
-		outcome->code = ret == VMIRROR_RPC_SKEW ? ret : -ret;
+		outcome->later = ret == VMIRROR_CALL_LATER;
+		outcome->code = outcome->later ? 0 : ret == VMIRROR_RPC_SKEW ? ret : -ret;
 	}
 	json_decref(none);
 }
@@ -284,10 +298,12 @@ vmirror_rpc_serve(struct vmirror_session *s, const char *line, size_t len,
 		vmirror_session_drop_fds(s);
 		return;
 	}
+	call.id = id = json_object_get(request, "id");
 	run(&call, request, &outcome);
-	id = json_object_get(request, "id");
 	/* A request without an id wants no answer, unless it is none. */
-	if (id != NULL)
+	if (outcome.later)
+		json_decref(call.result);
+	else if (id != NULL)
 		answer(s, id, &outcome, call.result);
 	else if (outcome.code == INVALID_REQUEST)
 		answer(s, json_null(), &outcome, call.result);

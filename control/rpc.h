@@ -24,6 +24,16 @@ void
 vmirror_rpc_serve(struct vmirror_session *s, const char *line, size_t len,
 		  const struct vmirror_control_opts *host);
 
+/**
+ * Answer a request whose method left that for later.
+ *
+ * @param id      the request's; NULL: it wants no answer
+ * @param result  taken over; NULL: it failed, with code, an errno value, and err
+ */
+void
+vmirror_rpc_answer_later(struct vmirror_session *s, json_t *id, int code,
+			 const struct vmirror_error *err, json_t *result);
+
 /** Refuse what came, before there is a request, and end the session. */
 void
 vmirror_rpc_refuse(struct vmirror_session *s, int code, const char *message);

@@ -21,6 +21,7 @@
 #include <rte_eal.h>
 
 #include "control/owners.h"
+#include "control/removals.h"
 #include "control/rpc.h"
 #include "control/session.h"
 #include "control/show.h"
@@ -36,6 +37,12 @@
 /* That may be connected. */
 #define MOST_SESSIONS 64
 
+/* Of these, for the process's user and root alone. */
+#define KEPT_SESSIONS 8
+
+/* How often those mirrors are looked at that are going. */
+#define GOING_NS UINT64_C(2000000)
+
 /* Who cannot be accepted now is looked at again so much later. */
 #define DEAF_NS UINT64_C(100000000)
 
@@ -49,6 +56,7 @@ static struct {
 	struct vmirror_socket socket;
 	struct vmirror_sessions sessions; /* the thread's, as what follows */
 	unsigned int n_sessions;
+	unsigned int n_going;   /* mirrors on their way out */
 	uint64_t deaf_until_ns; /* nobody is accepted before */
 	struct vmirror_control_opts opts;
 } server = {.sessions = TAILQ_HEAD_INITIALIZER(server.sessions)};
@@ -65,24 +73,24 @@ static void
 end_session(struct vmirror_session *s)
 {
 	const struct vmirror_owner *owner;
-	char name[VMIRROR_NAME_SIZE];
 
 	pthread_mutex_lock(&list_lock);
 	TAILQ_REMOVE(&server.sessions, s, next);
 	pthread_mutex_unlock(&list_lock);
 	server.n_sessions--;
+	vmirror_removals_forget(s);
 	while ((owner = vmirror_owners_first_of(s)) != NULL) {
-		snprintf(name, sizeof(name), "%s", owner->name);
-		vmirror_call_busy(&server.opts, true);
-		if (vmirror_mirror_remove(name, NULL) == 0)
-			vmirror_shared_tell(VMIRROR_INFO,
-					    "control: mirror '%s' removed: its client, pid %d, uid "
-					    "%u, has gone",
-					    name, (int)s->pid, (unsigned int)s->uid);
-		vmirror_call_busy(&server.opts, false);
-		vmirror_owners_forget(name);
+		vmirror_removals_begin_orphan(owner);
+		vmirror_owners_forget(owner->name, owner->serial);
 	}
 	vmirror_session_destroy(s);
+}
+
+/* Whether one more may stay: the last places are for those who may do anything here. */
+static bool
+is_full(const struct vmirror_session *s)
+{
+	return server.n_sessions >= MOST_SESSIONS - (s->all_rights ? 0 : KEPT_SESSIONS);
 }
 
 /* Whoever has been silent for longest, and would lose nothing. */
@@ -92,7 +100,7 @@ most_idle(void)
 	struct vmirror_session *s, *idle = NULL;
 
 	TAILQ_FOREACH (s, &server.sessions, next)
-		if (s->watch.every_ns == 0 && vmirror_owners_first_of(s) == NULL &&
+		if (s->watch.every_ns == 0 && !s->busy && vmirror_owners_first_of(s) == NULL &&
 		    (idle == NULL || s->heard_ns < idle->heard_ns))
 			idle = s;
 	return idle;
@@ -105,9 +113,9 @@ take_in(int fd)
 
 	if (s == NULL)
 		return;
-	if (server.n_sessions >= MOST_SESSIONS)
+	if (is_full(s))
 		idle = most_idle();
-	if (server.n_sessions >= MOST_SESSIONS && idle == NULL) {
+	if (is_full(s) && idle == NULL) {
 		vmirror_rpc_refuse(s, EAGAIN, NO_ROOM);
 		vmirror_session_destroy(s);
 		return;
@@ -236,6 +244,8 @@ timeout(void)
 
 	if (server.deaf_until_ns != 0 && server.deaf_until_ns < next)
 		next = server.deaf_until_ns;
+	if (server.n_going > 0 && now + GOING_NS < next)
+		next = now + GOING_NS;
 	if (next == UINT64_MAX)
 		return -1;
 	now = vmirror_now_ns();
@@ -253,11 +263,23 @@ take_events(struct vmirror_session *s, short events)
 		s->broken = true;
 }
 
-/* While answers wait nothing more is taken. One that takes no more gets what waits, and then goes. */
+/*
+ * While answers wait, or one is to come, nothing more is taken. One that takes no more gets what waits, and
+ * then goes.
+ */
 static short
 wanted_events(const struct vmirror_session *s)
 {
-	return vmirror_session_waits(s) ? POLLOUT : POLLIN;
+	if (vmirror_session_waits(s))
+		return POLLOUT;
+	return s->busy ? 0 : POLLIN;
+}
+
+/* Nothing more comes of it, or nothing more can be said to it. */
+static bool
+has_gone(const struct vmirror_session *s)
+{
+	return s->broken || (s->ended && !s->busy && !vmirror_session_waits(s));
 }
 
 static void
@@ -270,14 +292,15 @@ round_of(struct pollfd *fds)
 	fds[1] = (struct pollfd){.fd = listens(), .events = POLLIN};
 	TAILQ_FOREACH (s, &server.sessions, next)
 		fds[n++] = (struct pollfd){.fd = s->fd, .events = wanted_events(s)};
-	if (poll(fds, n, timeout()) <= 0)
+	if (poll(fds, n, timeout()) < 0)
 		return;
 	for (s = TAILQ_FIRST(&server.sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, next);
 		take_events(s, fds[i++].revents);
-		if (s->broken || (s->ended && !vmirror_session_waits(s)))
+		if (has_gone(s))
 			end_session(s);
 	}
+	server.n_going = vmirror_removals_poll(&server.opts);
 	if (fds[1].revents != 0)
 		accept_some();
 }
@@ -292,6 +315,7 @@ run(void *arg)
 	while (fds[0].revents == 0);
 	while (!TAILQ_EMPTY(&server.sessions))
 		end_session(TAILQ_FIRST(&server.sessions));
+	vmirror_removals_finish(&server.opts);
 	vmirror_owners_clear();
 	return VMIRROR_THREAD_RETURN;
 }

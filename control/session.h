@@ -37,6 +37,7 @@ struct vmirror_session {
 	bool all_rights;
 	bool ended; /**< nothing more comes: answers are still sent */
 	bool broken;
+	bool busy;         /**< a request is being run, and those behind it wait */
 	uint64_t heard_ns; /**< when something came last */
 	struct vmirror_session_watch watch;
 

@@ -6,9 +6,7 @@
 
 Each function below is a test; it ends the script when it fails. doc/control.md has the protocol."""
 
-import array
 import errno
-import json
 import os
 import resource
 import select
@@ -18,113 +16,13 @@ import subprocess
 import sys
 import time
 
-PATH, PID, DIRECTORY = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+import control_client
+from control_client import (PATH, PID, Client, as_before, at_rest, descriptors, memory, names, threads,
+                            wait_for)
+
+DIRECTORY = sys.argv[3]
 ROUNDS = 1000 if os.environ.get("VMIRROR_TEST_SOAK") else 100
 NULL = "port=0,filter=tcp port 7,sink=[file,path=/dev/null]"
-
-
-class Client:
-    """A connection, and the requests on it."""
-
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
-        while (error := self.socket.connect_ex(PATH)) == errno.EAGAIN:  # so many wait already
-            time.sleep(0.001)
-        assert error == 0, os.strerror(error)
-        self.rest = b""
-        self.id = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, data, fds=()):
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        self.socket.sendmsg([data], rights)
-
-    def line(self):
-        """The next message, or None where the other side hung up."""
-        while b"\n" not in self.rest:
-            try:
-                more = self.socket.recv(1 << 16)
-            except ConnectionResetError:
-                return None
-            if not more:
-                return None
-            self.rest += more
-        line, self.rest = self.rest.split(b"\n", 1)
-        return json.loads(line)
-
-    def ask(self, method, fds=(), **params):
-        self.id += 1
-        request = {"jsonrpc": "2.0", "id": self.id, "method": method, "params": params}
-        self.send(json.dumps(request).encode() + b"\n", fds)
-        answer = self.line()
-        assert answer and answer["id"] == self.id and answer["jsonrpc"] == "2.0", answer
-        return answer
-
-    def get(self, method, fds=(), **params):
-        answer = self.ask(method, fds, **params)
-        assert "result" in answer, answer
-        return answer["result"]
-
-    def refused(self, code, words, method, fds=(), **params):
-        self.is_refusal(self.ask(method, fds, **params), code, words)
-
-    @staticmethod
-    def is_refusal(answer, code, words):
-        assert answer and "result" not in answer, answer
-        error = answer["error"]
-        assert error["code"] == code and words in error["message"], error
-        assert "\n" not in error["message"], error
-
-
-def names():
-    with Client() as c:
-        return [mirror["name"] for mirror in c.get("list")["mirrors"]]
-
-
-def wait_for(condition, what, seconds=5):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s for: {what}"
-        time.sleep(0.01)
-
-
-def descriptors():
-    found = []
-    for n in os.listdir(f"/proc/{PID}/fd"):
-        try:
-            found.append(os.readlink(f"/proc/{PID}/fd/{n}"))
-        except FileNotFoundError:  # closed meanwhile
-            pass
-    return sorted(found)
-
-
-def at_rest():
-    """The descriptors when no client is left of those before."""
-    time.sleep(0.2)
-    return descriptors()
-
-
-def as_before(before):
-    try:
-        wait_for(lambda: descriptors() == before, "descriptors are as before")
-    except AssertionError:
-        print("before:", before, "\nnow:", descriptors())
-        raise
-
-
-def threads():
-    return len(os.listdir(f"/proc/{PID}/task"))
-
-
-def memory():
-    with open(f"/proc/{PID}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * 4096
 
 
 # --- what there is
@@ -366,6 +264,49 @@ def test_pipe_reader():
     wait_for(lambda: names() == [], "gone with its client")
 
 
+def is_quick(run):
+    begin = time.monotonic()
+    run()
+    assert time.monotonic() - begin < 1, time.monotonic() - begin
+
+
+def look_and_change():
+    names()
+    with Client() as c:
+        c.get("add", spec=NULL + ",name=other")
+        c.get("remove", name="other")
+        c.get("check", specs=[NULL])
+
+
+def test_stalled_reader():
+    """Nobody waits for a mirror whose pipe takes nothing, but who takes it away."""
+    read, write = os.pipe()
+    with Client() as c:
+        c.get("add", [write], spec="name=p,port=0,sink=[file,fd=0]")
+        time.sleep(1)
+        c.send(b'{"jsonrpc": "2.0", "id": 7, "method": "remove", "params": {"name": "p"}}\n'
+               b'{"jsonrpc": "2.0", "id": 8, "method": "list"}\n')
+        time.sleep(0.1)
+        is_quick(look_and_change)
+        with Client() as d:
+            is_quick(lambda: d.refused(errno.EALREADY, "being taken away", "remove", name="p"))
+            is_quick(lambda: d.refused(errno.EEXIST, "p", "add", spec=NULL + ",name=p"))
+        assert "p" in names()
+        answer = c.line()
+        last = answer["result"]["stats"]
+        assert answer["id"] == 7 and last["in_flight"] == 0 and last["write_error"] > 0, answer
+        assert c.line()["id"] == 8
+    assert names() == []
+    with Client() as c:
+        c.get("add", [write], spec="name=p,port=0,sink=[file,fd=0]")
+        time.sleep(0.2)
+    time.sleep(0.1)
+    is_quick(look_and_change)
+    wait_for(lambda: names() == [], "gone with its client", 10)
+    os.close(read)
+    os.close(write)
+
+
 # --- clients that come and go
 
 
@@ -529,9 +470,9 @@ def test_no_descriptors():
 
 
 def as_nobody(script):
-    """A script on this module's names, as a user without rights."""
-    with open(__file__, encoding="utf-8") as source:
-        code = source.read().rsplit("if __name__ ==", 1)[0]
+    """A script on control_client's names, as a user without rights."""
+    with open(control_client.__file__, encoding="utf-8") as source:
+        code = source.read()
     return subprocess.run(
         ["setpriv", "--reuid=65534", f"--regid={os.stat(PATH).st_gid}", "--clear-groups",
          sys.executable, "-c", code + script, *sys.argv[1:]], capture_output=True, text=True, check=False)
@@ -555,6 +496,11 @@ def ask_as_nobody():
         "    c.refused(1, 'rights', 'snapshot', name='roots', sink=sink)\n"
         "c.refused(1, \"not uid 65534's\", 'remove', name='roots')\n"
         "c.refused(1, 'may not', 'reload')\n"
+        "for key in ('core=0', 'mbufs=4095', 'ring_bytes=64M', 'reference=1000', 'mode=inline'):\n"
+        "    c.refused(1, key.split('=')[0], 'add', spec='port=0,%s,sink=[file,fd=0]' % key,\n"
+        "              fds=[os.open('/dev/null', os.O_WRONLY)])\n"
+        "c.refused(1, \"not uid 65534's\", 'snapshot', name='roots', sink='[file,fd=0]',\n"
+        "          fds=[os.open('/dev/null', os.O_WRONLY)])\n"
         "c.refused(22, 'more than a sink', 'snapshot', name='roots', sink='[file,fd=0],name=x',\n"
         "          fds=[os.open('/dev/null', os.O_WRONLY)])\n"
         "read, write = os.pipe()\n"
