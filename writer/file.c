@@ -146,7 +146,7 @@ vmirror_file_open(struct vmirror_file *file, const char *path, const struct vmir
 	const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	int ret;
 
-	*file = (struct vmirror_file){.step = RESERVE_STEP};
+	*file = (struct vmirror_file){.step = RESERVE_STEP, .given_fd = -1};
 	snprintf(file->path, sizeof(file->path), "%s", path);
 	file->out.fd = open(path, flags | O_RDWR | O_CREAT | O_EXCL, 0600);
 	file->created = file->out.fd >= 0;
@@ -165,26 +165,76 @@ vmirror_file_open(struct vmirror_file *file, const char *path, const struct vmir
 	return 0;
 }
 
-int
-vmirror_file_adopt(struct vmirror_file *file, int fd, const char *name, struct vmirror_error *err)
+/* Whether it is a file as those that are opened by name: its places are ours. */
+static bool
+is_ours(int fd, const struct stat *st)
 {
+	return S_ISREG(st->st_mode) && st->st_size == 0 && lseek(fd, 0, SEEK_CUR) == 0 &&
+	       (fcntl(fd, F_GETFL) & O_APPEND) == 0;
+}
+
+/* Through the descriptor, wherever it leads: its name may mean something else here, or nothing. */
+static void
+open_anew(struct vmirror_file *file)
+{
+	char link[64];
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->out.fd);
+	fd = open(link, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return;
+	file->given_fd = file->out.fd;
+	file->out.fd = fd;
+}
+
+static int
+adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_error *err)
+{
+	int fd = file->out.fd;
 	struct stat st;
 
-	*file = (struct vmirror_file){.out.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+	if (fstat(fd, &st) != 0)
+		return vmirror_error_set(err, -errno, "%s: %s", name, strerror(errno));
+	if (isatty(fd))
+		return vmirror_error_set(err, -EINVAL,
+					 "%s is a terminal, which no capture is written to; write "
+					 "to a pipe or a file",
+					 name);
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return vmirror_error_set(err, -EINVAL, "%s is open for reading only", name);
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	file->out.is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+	file->regular = is_ours(fd, &st);
+	if (!file->regular)
+		return 0;
+	/* Whoever handed it in may have it already: it is of the open file, which we share. */
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		return vmirror_error_set(err, -EBUSY, "%s is being written by another capture",
+					 name);
+	file->step = RESERVE_STEP;
+	open_anew(file);
+	if (file->given_fd >= 0)
+		set_flags(file, direct);
+	return 0;
+}
+
+int
+vmirror_file_adopt(struct vmirror_file *file, int fd, const char *name, bool direct,
+		   struct vmirror_error *err)
+{
+	int ret;
+
+	*file = (struct vmirror_file){.out.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3), .given_fd = -1};
 	snprintf(file->path, sizeof(file->path), "%s", name);
-	if (file->out.fd < 0 || fstat(file->out.fd, &st) != 0)
+	if (file->out.fd < 0)
 		return vmirror_error_set(err, -errno, "%s: descriptor %d: %s", name, fd,
 					 strerror(errno));
-	file->out.is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
-	if ((fcntl(file->out.fd, F_GETFL) & O_ACCMODE) != O_RDONLY && !isatty(file->out.fd))
-		return 0;
-	vmirror_error_set(err, -EINVAL,
-			  isatty(file->out.fd) ? "%s is a terminal, which no capture is written "
-						 "to; write to a pipe or a file"
-					       : "%s is open for reading only",
-			  name);
-	close(file->out.fd);
-	return -EINVAL;
+	ret = adopt(file, name, direct, err);
+	if (ret != 0)
+		vmirror_file_leave(file);
+	return ret;
 }
 
 /*
@@ -226,7 +276,17 @@ vmirror_file_divert(const struct vmirror_file *file)
 	if (null < 0)
 		return;
 	dup3(null, file->out.fd, O_CLOEXEC);
+	if (file->given_fd >= 0)
+		dup3(null, file->given_fd, O_CLOEXEC);
 	close(null);
+}
+
+void
+vmirror_file_leave(const struct vmirror_file *file)
+{
+	close(file->out.fd);
+	if (file->given_fd >= 0)
+		close(file->given_fd);
 }
 
 int
@@ -236,6 +296,12 @@ vmirror_file_close(struct vmirror_file *file)
 
 	if (file->regular && ftruncate(file->out.fd, (off_t)file->end) != 0)
 		ret = -errno;
+	/* Where it was not opened anew its place is that of whoever shares it. */
+	if (file->regular)
+		lseek(file->given_fd >= 0 ? file->given_fd : file->out.fd, (off_t)file->end,
+		      SEEK_SET);
+	if (file->given_fd >= 0)
+		close(file->given_fd);
 	/* Where a file is written somewhere else, here is where a full disk is told. */
 	if (close(file->out.fd) != 0)
 		ret = -errno;
@@ -259,7 +325,7 @@ vmirror_file_discard(struct vmirror_file *file)
 
 	if (file->created && fstat(file->out.fd, &st) == 0)
 		vmirror_file_remove(file->path, st.st_dev, st.st_ino);
-	close(file->out.fd);
+	vmirror_file_leave(file);
 }
 
 /* Where a name's extension begins: the last, or the two of "report.pcapng.zst". */

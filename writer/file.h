@@ -33,6 +33,7 @@ struct vmirror_file {
 	uint64_t end;      /**< where the next block goes */
 	uint64_t reserved; /**< space is there up to here */
 	uint64_t step;     /**< reserved at a time; 0: no more */
+	int given_fd;      /**< what somebody handed in, where the file was opened anew; -1 */
 };
 
 /** What a path leads to, before anything is made. @return 0, or -errno with err set */
@@ -49,9 +50,16 @@ int
 vmirror_file_open(struct vmirror_file *file, const char *path, const struct vmirror_file_opts *opts,
 		  struct vmirror_error *err);
 
-/** Take a descriptor that somebody handed in: a stream. The file has a duplicate of its own. */
+/**
+ * Take a descriptor that somebody handed in. An empty file that is written from its beginning is one as others
+ * are, and opened anew, so that how we write is nobody else's affair; whoever shares the descriptor finds
+ * it at the file's end when it is closed. Everything else is a stream.
+ *
+ * @param fd  stays the caller's
+ */
 int
-vmirror_file_adopt(struct vmirror_file *file, int fd, const char *name, struct vmirror_error *err);
+vmirror_file_adopt(struct vmirror_file *file, int fd, const char *name, bool direct,
+		   struct vmirror_error *err);
 
 /** See that there is space for what is about to be written, if the file system reserves any. */
 void
@@ -71,6 +79,10 @@ vmirror_file_divert(const struct vmirror_file *file);
 /** Cut off what is behind its end, and close. @return 0, or -errno: what was written may be lost */
 int
 vmirror_file_close(struct vmirror_file *file);
+
+/** Close, and leave it as it is. */
+void
+vmirror_file_leave(const struct vmirror_file *file);
 
 /** Close, and remove what was created. */
 void

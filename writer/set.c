@@ -20,20 +20,118 @@
 
 extern char **environ;
 
+/* --- files that are handed in */
+
+static const char *
+name_of(int fd)
+{
+	return fd == STDOUT_FILENO ? "stdout" : "the descriptor";
+}
+
+static bool
+writes_direct(const struct vmirror_writer *w)
+{
+	return w->opts.format->pad_min != 0 && w->opts.compress == 0;
+}
+
+/* Whether two are one file. */
+static bool
+is_same(const struct vmirror_file *a, const struct vmirror_file *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+/* Put it behind those that wait. */
+static int
+enqueue(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_error *err)
+{
+	bool known = w->dev == file->dev && w->ino == file->ino;
+	unsigned int i;
+
+	for (i = 0; i < w->n_next; i++)
+		known = known || is_same(w->next[i], file);
+	if (!file->regular || known)
+		return vmirror_error_set(
+			err, -EINVAL,
+			known ? "what comes next is a file that was handed in before"
+			      : "what comes next is no empty file that is written "
+				"from its beginning");
+	if (w->n_next == VMIRROR_WRITER_NEXT)
+		return vmirror_error_set(err, -EAGAIN, "%u files wait already",
+					 VMIRROR_WRITER_NEXT);
+	w->next[w->n_next] = file;
+	__atomic_store_n(&w->n_next, w->n_next + 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int
+vmirror_writer_next(struct vmirror_writer *w, int fd, struct vmirror_error *err)
+{
+	struct vmirror_file *file;
+	int ret;
+
+	if (w->opts.path != NULL || !vmirror_writer_numbers(&w->opts))
+		return vmirror_error_set(err, -ENOTSUP,
+					 "no file comes next; right would be a sink with fd= and "
+					 "rotate_bytes= or rotate_seconds=");
+	file = malloc(sizeof(*file));
+	if (file == NULL)
+		return vmirror_error_set(err, -ENOMEM, "out of memory");
+	ret = vmirror_file_adopt(file, fd, name_of(fd), writes_direct(w), err);
+	if (ret != 0)
+		goto free_file;
+	pthread_mutex_lock(&w->lock);
+	ret = enqueue(w, file, err);
+	pthread_mutex_unlock(&w->lock);
+	if (ret == 0)
+		return 0;
+	vmirror_file_leave(file);
+free_file:
+	free(file);
+	return ret;
+}
+
+bool
+vmirror_set_has_next(const struct vmirror_writer *w)
+{
+	return w->opts.path != NULL || __atomic_load_n(&w->n_next, __ATOMIC_RELAXED) > 0;
+}
+
+static int
+take_next(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_error *err)
+{
+	struct vmirror_file *next = NULL;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->n_next > 0) {
+		next = w->next[0];
+		memmove(w->next, w->next + 1, (w->n_next - 1) * sizeof(*w->next));
+		__atomic_store_n(&w->n_next, w->n_next - 1, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (next == NULL)
+		return vmirror_error_set(err, -ENOENT, "no next file was handed in");
+	*file = *next;
+	free(next);
+	return 0;
+}
+
+/* --- */
+
 static int
 open_file(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_error *err)
 {
 	const struct vmirror_file_opts opts = {
 		.overwrite = w->opts.overwrite,
-		.direct = w->opts.format->pad_min != 0 && w->opts.compress == 0,
+		.direct = writes_direct(w),
 	};
 	char name[PATH_MAX];
 	int ret;
 
+	if (w->opts.path == NULL && w->index > 0)
+		return take_next(w, file, err);
 	if (w->opts.path == NULL)
-		return vmirror_file_adopt(file, w->opts.fd,
-					  w->opts.fd == STDOUT_FILENO ? "stdout" : "the descriptor",
-					  err);
+		return vmirror_file_adopt(file, w->opts.fd, name_of(w->opts.fd), opts.direct, err);
 	if (!vmirror_writer_numbers(&w->opts))
 		return vmirror_file_open(file, w->opts.path, &opts, err);
 	ret = vmirror_file_name(name, w->opts.path, w->index + 1, time(NULL), err);
@@ -71,12 +169,22 @@ vmirror_set_open(struct vmirror_writer *w, struct vmirror_error *err)
 		return vmirror_error_set(err, -ENOMEM, "out of memory");
 	keep_few(w, 1);
 	ret = open_file(w, &file->file, err);
+	if (ret == 0 && w->opts.path == NULL && vmirror_writer_numbers(&w->opts) &&
+	    !file->file.regular) {
+		vmirror_file_leave(&file->file);
+		ret = vmirror_error_set(
+			err, -EINVAL,
+			"rotate_bytes and rotate_seconds: %s is no empty file that is "
+			"written from its beginning",
+			file->file.path);
+	}
 	if (ret != 0) {
 		free(file);
 		return ret;
 	}
 	if (w->opts.rotate_bytes != 0 && w->opts.rotate_bytes < file->file.step)
 		file->file.step = w->opts.rotate_bytes;
+	file->linked = w->opts.path != NULL;
 	w->file = file;
 	w->index++;
 	w->headed = false;
@@ -85,6 +193,8 @@ vmirror_set_open(struct vmirror_writer *w, struct vmirror_error *err)
 	pthread_mutex_lock(&w->lock);
 	snprintf(w->status.path, sizeof(w->status.path), "%.127s", file->file.path);
 	w->status.files++;
+	w->dev = file->file.dev;
+	w->ino = file->file.ino;
 	w->status.direct = file->file.direct;
 	w->status.fifo = file->file.fifo;
 	pthread_mutex_unlock(&w->lock);
@@ -152,6 +262,9 @@ void
 vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
 {
 	w->n_ending--;
+	pthread_mutex_lock(&w->lock);
+	w->status.files_done++;
+	pthread_mutex_unlock(&w->lock);
 	/* One that is stuck is left as it is: whoever closed it would wait, too. */
 	if (file->stuck)
 		return;
@@ -185,14 +298,18 @@ vmirror_set_fini(struct vmirror_writer *w, bool discard)
 
 		if (--file->blocks > 0 || file == w->file)
 			continue;
-		close(file->file.out.fd);
+		vmirror_file_leave(&file->file);
 		free(file);
 	}
 	if (w->file != NULL && discard)
 		vmirror_file_discard(&w->file->file);
 	else if (w->file != NULL)
-		close(w->file->file.out.fd);
+		vmirror_file_leave(&w->file->file);
 	free(w->file);
+	while (w->n_next > 0) {
+		vmirror_file_leave(w->next[--w->n_next]);
+		free(w->next[w->n_next]);
+	}
 	while (w->n_past > 0)
 		free(w->past[--w->n_past].path);
 	free(w->past);

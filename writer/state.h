@@ -29,6 +29,7 @@ struct vmirror_set_file {
 	bool ended;               /**< no more blocks come */
 	bool broken;              /**< what comes behind its end is lost */
 	bool stuck;               /**< the kernel does not let go of its blocks */
+	bool linked;              /**< it was seen with a name */
 	uint64_t settled;         /**< bytes that were written */
 };
 
@@ -74,8 +75,12 @@ struct vmirror_writer {
 	uint64_t again_ns; /**< before then a full disk is not tried again */
 	bool stuck;        /**< the kernel has blocks that it does not give back */
 
-	pthread_mutex_t lock; /**< of the status, which any thread reads; a leaf */
+	pthread_mutex_t lock; /**< of what follows, which is any thread's; a leaf */
 	struct vmirror_writer_status status;
+	dev_t dev; /**< of the file being written */
+	ino_t ino;
+	struct vmirror_file *next[VMIRROR_WRITER_NEXT]; /**< handed in, oldest first */
+	unsigned int n_next; /**< changed under the lock, and read without */
 };
 
 /** CLOCK_MONOTONIC. writer.c */
@@ -168,6 +173,10 @@ vmirror_queue_give_up(struct vmirror_writer *w);
 /** Open the next file. @return 0, or -errno with err set */
 int
 vmirror_set_open(struct vmirror_writer *w, struct vmirror_error *err);
+
+/** Whether a file can follow: they are named after a path, or the next was handed in. */
+bool
+vmirror_set_has_next(const struct vmirror_writer *w);
 
 /** No more blocks come for the file, which may have some under way. */
 void

@@ -364,7 +364,7 @@ is_too_long(const struct vmirror_writer *w, size_t size)
 	/* Sent off before the statistics come, the block ends at a page, and then theirs does. */
 	if (w->file->file.direct)
 		end += VMIRROR_OUT_ALIGN + w->opts.format->pad_min;
-	return end > w->opts.rotate_bytes;
+	return end > w->opts.rotate_bytes && vmirror_set_has_next(w);
 }
 
 /* Make room for a record, and for what must stand before it. */
@@ -415,15 +415,14 @@ vmirror_writer_put(struct vmirror_writer *w, unsigned int source, unsigned int p
 
 /*
  * Whether somebody has emptied the file. It is as long as it was when the next block has been written; but
- * where its header was there is nothing then, which the header is never. A descriptor's position is not ours.
+ * where its header was there is nothing then, which the header is never.
  */
 static bool
-is_emptied(const struct vmirror_set_file *file, const struct stat *st, bool own)
+is_emptied(const struct vmirror_set_file *file, const struct stat *st)
 {
 	if (!file->file.regular || file->settled == 0)
 		return false;
-	return (uint64_t)st->st_size < file->settled ||
-	       (own && lseek(file->file.out.fd, 0, SEEK_HOLE) == 0);
+	return (uint64_t)st->st_size < file->settled || lseek(file->file.out.fd, 0, SEEK_HOLE) == 0;
 }
 
 /* Whether somebody has removed the file under our hands, or emptied it. */
@@ -435,12 +434,14 @@ look_at_file(struct vmirror_writer *w)
 
 	if (w->file == NULL || fstat(w->file->file.out.fd, &st) != 0)
 		return;
-	if (is_emptied(w->file, &st, w->opts.path != NULL) && !loses(w)) {
+	if (is_emptied(w->file, &st) && !loses(w)) {
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
 				   "%.120s was truncated or overwritten by somebody else",
 				   w->file->file.path);
 	}
-	removed = st.st_nlink == 0;
+	/* One that was handed in may have no name yet. */
+	w->file->linked = w->file->linked || st.st_nlink > 0;
+	removed = w->file->linked && st.st_nlink == 0;
 	pthread_mutex_lock(&w->lock);
 	w->status.removed = removed && w->file->file.regular;
 	pthread_mutex_unlock(&w->lock);
@@ -480,7 +481,7 @@ vmirror_writer_poll(struct vmirror_writer *w)
 	vmirror_queue_settle(w);
 	send_old(w, is_read_along(w) ? FLUSH_PIPE_NS : FLUSH_NS);
 	if (w->rotate_at != 0 && w->now_ns >= w->rotate_at && w->file != NULL && !loses(w) &&
-	    end_file(w))
+	    vmirror_set_has_next(w) && end_file(w))
 		w->rotate_at = 0;
 	look_around(w);
 }
@@ -577,10 +578,13 @@ void
 vmirror_writer_forked(struct vmirror_writer *w)
 {
 	const struct vmirror_block *b;
+	unsigned int i;
 
 	/* Also the lock on the file is the child's as long as it has the descriptor. */
 	if (w->file != NULL)
 		vmirror_file_divert(&w->file->file);
+	for (i = 0; i < w->n_next; i++)
+		vmirror_file_divert(w->next[i]);
 	for (b = w->out.first; b != NULL; b = b->next)
 		vmirror_file_divert(&vmirror_set_file_of(b)->file);
 }

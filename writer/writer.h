@@ -16,7 +16,7 @@
  * Who calls what:
  *   open, finish's last call, close   whoever owns the writer, while no other thread uses it
  *   put, poll, wait, flush, finish    the one thread that writes
- *   status                            any thread
+ *   next, status                      any thread
  */
 
 #include <stdbool.h>
@@ -74,14 +74,15 @@ enum vmirror_writer_state {
 
 struct vmirror_writer_status {
 	enum vmirror_writer_state state;
-	char reason[256]; /**< unless it is well */
-	char path[128];   /**< file being written, cut to fit */
-	uint64_t files;   /**< begun */
-	uint64_t bytes;   /**< written to all of them */
-	const char *how;  /**< blocks are written: "io_uring" */
-	bool direct;      /**< past the page cache */
-	bool removed;     /**< the file, by somebody else */
-	bool fifo;        /**< another reader may come */
+	char reason[256];    /**< unless it is well */
+	char path[128];      /**< file being written, cut to fit */
+	uint64_t files;      /**< begun */
+	uint64_t files_done; /**< of these, those that have ended and are whole */
+	uint64_t bytes;      /**< written to all of them */
+	const char *how;     /**< blocks are written: "io_uring" */
+	bool direct;         /**< past the page cache */
+	bool removed;        /**< the file, by somebody else */
+	bool fifo;           /**< another reader may come */
 };
 
 /** Bytes that a writer takes. */
@@ -100,6 +101,19 @@ vmirror_writer_check(const struct vmirror_writer_opts *opts, struct vmirror_erro
 int
 vmirror_writer_open(struct vmirror_writer **writer, const struct vmirror_writer_opts *opts,
 		    struct vmirror_error *err);
+
+/** Files that may wait for their turn. */
+#define VMIRROR_WRITER_NEXT 8u
+
+/**
+ * Hand in the file that comes next, of a writer to a descriptor that rotates. Where none is at hand
+ * when it would be time the present one goes on.
+ *
+ * @param fd  of an empty file; stays the caller's
+ * @return    0, or -errno with err set; -EAGAIN: so many wait
+ */
+int
+vmirror_writer_next(struct vmirror_writer *writer, int fd, struct vmirror_error *err);
 
 /** Make a port known before its first packet. @return its number, or -ENOMEM */
 int
