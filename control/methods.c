@@ -339,6 +339,32 @@ static const struct vmirror_param snapshot_params[] = {
 };
 
 static int
+next(struct vmirror_call *call, struct vmirror_error *err)
+{
+	const char *name = vmirror_call_string(call, "name");
+	const struct vmirror_session *s = call->session;
+	unsigned int i;
+	int ret = check_owner(call, name, err);
+
+	if (ret == 0 && s->n_fds == 0)
+		ret = vmirror_error_set(err, -EINVAL,
+					"no descriptor came with the request; right would be those "
+					"of the files that come next");
+	for (i = 0; ret == 0 && i < s->n_fds; i++) {
+		ret = vmirror_mirror_next_file(name, s->fds[i], err);
+		/* Of several the first may have been taken. */
+		if (ret != 0 && i > 0)
+			vmirror_error_prefix(err, ret, "of %u files %u were taken: ", s->n_fds, i);
+	}
+	return ret;
+}
+
+static const struct vmirror_param next_params[] = {
+	{"name", VMIRROR_PARAM_STRING, true, "a mirror's with sink=[file,fd=…,rotate_bytes=…]"},
+	{NULL},
+};
+
+static int
 reload(struct vmirror_call *call, struct vmirror_error *err)
 {
 	const struct vmirror_session *s = call->session;
@@ -370,6 +396,7 @@ const struct vmirror_method vmirror_methods[] = {
 	{"stats", "counters", stats_params, .run = stats},
 	{"snapshot", "write what a mirror with mode=recorder has", snapshot_params,
 	 .takes_fds = true, .plugs = true, .run = snapshot},
+	{"next", "hand over the files that come next", next_params, .takes_fds = true, .run = next},
 	{"watch", "counters, again and again", watch_params, .run = watch},
 	{"reload", "read the configuration again", NULL, .plugs = true, .run = reload},
 	{NULL},

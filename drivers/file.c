@@ -89,6 +89,14 @@ read_place(const struct vmirror_spec_sink *spec, struct vmirror_writer_opts *opt
 	return ret;
 }
 
+static bool
+is_stdout(const struct vmirror_spec_sink *spec)
+{
+	const char *path = arg(spec, "path");
+
+	return path != NULL && strcmp(path, "-") == 0;
+}
+
 static int
 read_rotation(const struct vmirror_spec_sink *spec, struct vmirror_writer_opts *opts,
 	      struct vmirror_error *err)
@@ -105,11 +113,17 @@ read_rotation(const struct vmirror_spec_sink *spec, struct vmirror_writer_opts *
 		return ret;
 	opts->rotate_ns = seconds * UINT64_C(1000000000);
 	opts->files = (unsigned int)files;
-	if ((seconds != 0 || opts->rotate_bytes != 0) && opts->path == NULL)
+	if ((seconds != 0 || opts->rotate_bytes != 0) && is_stdout(spec))
 		return vmirror_error_set(
 			err, -EINVAL,
 			"rotate_bytes and rotate_seconds need a path to name files "
 			"after");
+	if (files != 0 && opts->path == NULL)
+		return vmirror_error_set(err, -EINVAL,
+					 "files=%" PRIu64
+					 ": of files that are handed in their giver "
+					 "keeps as many as it likes; leave it out",
+					 files);
 	if (files != 0 && seconds == 0 && opts->rotate_bytes == 0)
 		return vmirror_error_set(err, -EINVAL,
 					 "files=%" PRIu64 " needs rotate_bytes or rotate_seconds: "
@@ -202,6 +216,17 @@ check_series(const struct vmirror_spec_sink *spec, struct vmirror_error *err)
 
 /* --- */
 
+/* /dev/null is nobody's; a file is the same under whatever name, and in whatever container. */
+static void
+identify(struct vmirror_sink_plan *plan, const struct stat *st)
+{
+	plan->shareable = S_ISCHR(st->st_mode);
+	if (!S_ISREG(st->st_mode))
+		return;
+	plan->dev = st->st_dev;
+	plan->ino = st->st_ino;
+}
+
 /* Numbers are used again while the file behind one is still written: it is what counts. */
 static void
 name_descriptor(int fd, struct vmirror_sink_plan *plan)
@@ -210,7 +235,8 @@ name_descriptor(int fd, struct vmirror_sink_plan *plan)
 	struct stat st;
 	ssize_t len;
 
-	plan->shareable = fstat(fd, &st) == 0 && S_ISCHR(st.st_mode);
+	if (fstat(fd, &st) == 0)
+		identify(plan, &st);
 	if (fd == STDOUT_FILENO) {
 		snprintf(plan->resource, sizeof(plan->resource), "stdout");
 		return;
@@ -235,9 +261,8 @@ name_resource(const struct vmirror_writer_opts *opts, struct vmirror_sink_plan *
 		name_descriptor(opts->fd, plan);
 		return;
 	}
-	/* /dev/null is nobody's. */
 	if (stat(opts->path, &st) == 0) {
-		plan->shareable = S_ISCHR(st.st_mode);
+		identify(plan, &st);
 		/* A successor of one that has lost its reader is not a file. */
 		kind = S_ISFIFO(st.st_mode) ? "fifo" : kind;
 	}
@@ -466,6 +491,26 @@ file_name(struct vmirror_sink *sink, char *buf, size_t size)
 	snprintf(buf, size, "%s", status.path);
 }
 
+static int
+file_next(struct vmirror_sink *sink, int fd, struct vmirror_error *err)
+{
+	struct file_sink *file = sink->priv;
+
+	return vmirror_writer_next(file->writer, fd, err);
+}
+
+static void
+file_files(struct vmirror_sink *sink, struct vmirror_sink_files *files)
+{
+	struct file_sink *file = sink->priv;
+	struct vmirror_writer_status status;
+
+	vmirror_writer_status(file->writer, &status);
+	files->begun = status.files;
+	files->done = status.files_done;
+	files->bytes = status.bytes;
+}
+
 static enum vmirror_sink_health
 file_health(struct vmirror_sink *sink, const struct vmirror_sink_progress *progress,
 	    char reason[VMIRROR_SINK_REASON_SIZE])
@@ -522,6 +567,8 @@ static const struct vmirror_sink_takes file_takes = {
 	.flush = file_flush,
 	.finish = file_finish,
 	.name = file_name,
+	.next = file_next,
+	.files = file_files,
 };
 
 extern const struct vmirror_sink_ops vmirror_sink_file;

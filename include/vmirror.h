@@ -192,6 +192,21 @@ VMIRROR_API int
 vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *opts,
 			struct vmirror_error *err);
 
+/**
+ * Hand in the file that a mirror writes to next, of one whose sink is [file,fd=N,rotate_bytes=…] or
+ * rotate_seconds=: an empty regular file that is open for writing. When the one before is long or old enough
+ * the next packet goes there; where none was handed in by then, when one is. Nothing is lost or cut in
+ * between. vmirror_stats has how many were begun, and how many of these are whole: they follow each other
+ * in the order in which they came. What a file is called, or whether it has a name yet, is its giver's affair.
+ *
+ * @param fd  stays the caller's, who may close it at once
+ * @return    0; -ENOENT; -ENOTSUP when the mirror's sink takes none; -EINVAL when it is no such file;
+ *            -EAGAIN when eight wait already; -EBUSY when the mirror is over, or another capture writes to
+ *            it; err set
+ */
+VMIRROR_API int
+vmirror_mirror_next_file(const char *name, int fd, struct vmirror_error *err);
+
 /** What a mirror would do, from vmirror_mirror_check(). */
 struct vmirror_plan {
 	char name[VMIRROR_NAME_SIZE];
@@ -336,6 +351,10 @@ struct vmirror_stats {
 	uint64_t
 		snapshot_delivered; /**< of these: accepted by the sink and, as far as can be known, kept */
 	uint64_t snapshot_lost; /**< of these: refused or lost by the sink, or unknown */
+	/* Of a sink that writes files, but for those of snapshots. */
+	uint64_t files;      /**< begun */
+	uint64_t files_done; /**< of these: have ended, and are whole */
+	uint64_t file_bytes; /**< written to all of them */
 };
 
 /** The counters of one hook: one queue of one port in one direction. */

@@ -164,6 +164,8 @@ vmirror_mirror_unplug_sink(struct vmirror_mirror *mirror, enum vmirror_sink_end 
 	struct vmirror_sink *sink;
 	bool vdev_gone;
 
+	/* Also of one that is closed it can be asked. */
+	vmirror_mirror_files(mirror, &mirror->files);
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	sink = mirror->sink;
 	mirror->sink = NULL;
@@ -174,6 +176,18 @@ vmirror_mirror_unplug_sink(struct vmirror_mirror *mirror, enum vmirror_sink_end 
 	vdev_gone = mirror->sink_gone || vmirror_shared.eal_gone;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	vmirror_sink_destroy(sink, end, vdev_gone);
+}
+
+void
+vmirror_mirror_files(const struct vmirror_mirror *mirror, struct vmirror_sink_files *files)
+{
+	struct vmirror_sink_files now = {0};
+
+	if (mirror->sink != NULL && mirror->sink->ops->takes != NULL)
+		mirror->sink->ops->takes->files(mirror->sink, &now);
+	files->begun = mirror->files.begun + now.begun;
+	files->done = mirror->files.done + now.done;
+	files->bytes = mirror->files.bytes + now.bytes;
 }
 
 static void

@@ -66,6 +66,15 @@ settle_name(struct vmirror_spec *spec, struct vmirror_error *err)
 	return 0;
 }
 
+/* Two files may have the same name, each in its own container. */
+static bool
+is_same_resource(const struct vmirror_sink_plan *a, const struct vmirror_sink_plan *b)
+{
+	if (a->ino != 0 && b->ino != 0)
+		return a->dev == b->dev && a->ino == b->ino;
+	return strcmp(a->resource, b->resource) == 0;
+}
+
 /* Interfaces and files serve one sink at a time, also one that is only being checked. */
 static int
 check_resources(const struct vmirror_mirror *mirror, struct vmirror_error *err)
@@ -83,7 +92,7 @@ check_resources(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 			return vmirror_error_set(err, -EEXIST,
 						 "sink: vdev '%s' is the sink of mirror '%s'",
 						 plan->vdev, other->spec.name);
-		if (!plan->shareable && strcmp(other->sink_plan.resource, plan->resource) == 0)
+		if (!plan->shareable && is_same_resource(&other->sink_plan, plan))
 			return vmirror_error_set(err, -EEXIST, "sink: %s is in use by mirror '%s'",
 						 plan->resource, other->spec.name);
 		ret = vmirror_mirror_check_interface(mirror, other, err);

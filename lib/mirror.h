@@ -133,6 +133,7 @@ struct vmirror_mirror {
 	bool leaves;    /**< others are being checked that are to replace it */
 	bool lost;      /**< the sink was, and may get a successor */
 	bool settled;   /**< what the sink's driver holds counts as unsent */
+	struct vmirror_sink_files files;         /**< of sinks that were closed */
 	uint64_t next_try_ns;                    /**< before then none is tried */
 	uint64_t revived_ns;                     /**< when it got one last */
 	struct vmirror_sink_progress fed_before; /**< what the sinks before this one were fed */
@@ -317,6 +318,10 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror);
 void
 vmirror_mirror_counters(const struct vmirror_mirror *mirror, const struct vmirror_record *record,
 			uint64_t *held, struct vmirror_counters *out);
+
+/** Files of all its sinks, but for those of snapshots. feed.c */
+void
+vmirror_mirror_files(const struct vmirror_mirror *mirror, struct vmirror_sink_files *files);
 
 /** Packets that the sink's driver has accepted and not sent, at the most. feed.c */
 uint64_t

@@ -39,6 +39,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "devargs/error.h"
 #include "devargs/spec.h"
@@ -124,6 +125,13 @@ enum vmirror_sink_answer {
 
 struct vmirror_sink;
 
+/** Files of a sink that writes some. */
+struct vmirror_sink_files {
+	uint64_t begun;
+	uint64_t done;  /**< of these: have ended, and are whole */
+	uint64_t bytes; /**< written to all of them */
+};
+
 /** A sink that takes packets itself. All on the thread that feeds it. */
 struct vmirror_sink_takes {
 	/** The bytes are the caller's and stay no longer than the call. */
@@ -139,6 +147,10 @@ struct vmirror_sink_takes {
 	void (*finish)(struct vmirror_sink *sink);
 	/** Where to, in the words of a person who looks for it. Any thread. */
 	void (*name)(struct vmirror_sink *sink, char *buf, size_t size);
+	/** The file that comes next. @return 0, or -errno with err set. Any thread */
+	int (*next)(struct vmirror_sink *sink, int fd, struct vmirror_error *err);
+	/** Any thread. */
+	void (*files)(struct vmirror_sink *sink, struct vmirror_sink_files *files);
 };
 
 /** What a sink must be ready for. */
@@ -268,6 +280,8 @@ struct vmirror_sink_plan {
 	char resource[VMIRROR_SINK_RESOURCE_SIZE];
 	unsigned int number; /**< of a series that is made of the spec; 0: none; set before check */
 	bool shareable;      /**< other sinks may use the resource as well */
+	dev_t dev;           /**< of a file that is there, whatever the resource calls it */
+	ino_t ino;           /**< 0: it is none */
 	uint64_t bytes;      /**< of the system's memory, that one which takes packets has */
 	unsigned int ifindex;     /**< interface that it sends on and did not make; 0: none */
 	unsigned int far_ifindex; /**< where what is sent there comes in, or goes out; 0: unknown */

@@ -17,7 +17,11 @@
 	}
 #define SNAPSHOTS(name)                                                                            \
 	{                                                                                          \
-#name, offsetof(struct vmirror_stats, name), true                                  \
+#name, offsetof(struct vmirror_stats, name), VMIRROR_STATS_SNAPSHOTS               \
+	}
+#define FILES(name)                                                                                \
+	{                                                                                          \
+#name, offsetof(struct vmirror_stats, name), VMIRROR_STATS_FILES                   \
 	}
 #define OWN(name)                                                                                  \
 	{                                                                                          \
@@ -56,6 +60,9 @@ const struct vmirror_stats_field vmirror_stats_fields[] = {
 	SNAPSHOTS(snapshot_pkts),
 	SNAPSHOTS(snapshot_delivered),
 	SNAPSHOTS(snapshot_lost),
+	FILES(files),
+	FILES(files_done),
+	FILES(file_bytes),
 	{NULL, 0},
 };
 
@@ -100,10 +107,15 @@ vmirror_stats_build(const struct vmirror_stats *stats, char *buf, size_t size)
 {
 	struct vmirror_text t = {.buf = buf, .size = size};
 	const struct vmirror_stats_field *field;
-	bool snapshots = stats->snapshots + stats->snapshots_failed + stats->snapshots_running > 0;
+	const bool there[] = {
+		[VMIRROR_STATS_ALL] = true,
+		[VMIRROR_STATS_SNAPSHOTS] =
+			stats->snapshots + stats->snapshots_failed + stats->snapshots_running > 0,
+		[VMIRROR_STATS_FILES] = stats->files > 0,
+	};
 
 	for (field = vmirror_stats_fields; field->name != NULL; field++)
-		if (!field->of_snapshots || snapshots)
+		if (there[field->part])
 			vmirror_text_append(&t, "%s=%" PRIu64 " ", field->name,
 					    vmirror_stats_value(stats, field));
 	vmirror_text_append(&t, "state=%s", vmirror_stats_state(stats));

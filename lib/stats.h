@@ -8,10 +8,17 @@
 
 #include "vmirror.h"
 
+/** What a field tells of; text leaves out what there is none of. */
+enum vmirror_stats_part {
+	VMIRROR_STATS_ALL,
+	VMIRROR_STATS_SNAPSHOTS,
+	VMIRROR_STATS_FILES,
+};
+
 struct vmirror_stats_field {
 	const char *name;
-	size_t offset;     /**< of a uint64_t in struct vmirror_stats */
-	bool of_snapshots; /**< text leaves it out where there was none */
+	size_t offset; /**< of a uint64_t in struct vmirror_stats */
+	enum vmirror_stats_part part;
 };
 
 /** Ended by one without a name. */
