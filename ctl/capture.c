@@ -13,6 +13,7 @@
 
 #include "ctl/capture_spec.h"
 #include "ctl/commands.h"
+#include "ctl/files.h"
 #include "ctl/follow.h"
 #include "ctl/json.h"
 #include "ctl/output.h"
@@ -25,8 +26,9 @@ struct run {
 	struct ctl_capture capture;
 	struct ctl_session session;
 	struct ctl_follow follow;
-	struct ctl_output out; /* what the process writes to */
-	int shown;             /* the pipe's end that tcpdump reads; -1: no pipe */
+	struct ctl_output out;  /* what the process writes to */
+	struct ctl_files files; /* where one follows the other */
+	int shown;              /* the pipe's end that tcpdump reads; -1: no pipe */
 	char tcpdump[PATH_MAX];
 	char spec[VMIRROR_SPEC_TEXT_SIZE];
 	json_t *added;
@@ -38,6 +40,9 @@ open_output(struct run *run, struct vmirror_error *err)
 {
 	int ends[2], ret;
 
+	if (ctl_rotation_is_set(&run->capture.rotation))
+		return ctl_files_open(&run->files, &run->capture.rotation, run->capture.file,
+				      &run->out, err);
 	if (run->capture.file != NULL)
 		return ctl_output_open(&run->out, run->capture.file, err);
 	ret = ctl_tcpdump_find(run->tcpdump, err);
@@ -122,6 +127,38 @@ show(struct run *run, struct vmirror_error *err)
 }
 
 static void
+supply(struct run *run)
+{
+	if (ctl_rotation_is_set(&run->capture.rotation))
+		ctl_files_supply(&run->files, &run->session, run->follow.name);
+}
+
+static void
+heard(void *arg, const json_t *stats)
+{
+	struct run *run = arg;
+
+	if (!ctl_rotation_is_set(&run->capture.rotation))
+		return;
+	ctl_files_follow(&run->files, stats);
+	/* One that is over wants no more. */
+	if (strcmp(ctl_json_text(stats, "state"), "attached") == 0)
+		supply(run);
+}
+
+/* Nothing writes to them any more. */
+static void
+finish_files(struct run *run)
+{
+	if (!ctl_rotation_is_set(&run->capture.rotation))
+		return;
+	ctl_files_end(&run->files);
+	if (!run->capture.quiet)
+		ctl_say("%llu files, the last is %s", (unsigned long long)run->files.begun,
+			ctl_files_last(&run->files));
+}
+
+static void
 say_what(const struct run *run)
 {
 	const struct vmirror_spec *spec = &run->capture.spec;
@@ -156,9 +193,13 @@ capture(struct run *run, const struct ctl_place *place, struct vmirror_error *er
 		ctl_output_discard(&run->out);
 		return ret;
 	}
+	supply(run);
 	say_what(run);
 	ret = show(run, err);
-	return ret == 0 ? ctl_follow(&run->follow, err) : ret;
+	if (ret == 0)
+		ret = ctl_follow(&run->follow, err);
+	finish_files(run);
+	return ret;
 }
 
 static int
@@ -190,6 +231,8 @@ ctl_run_capture(struct ctl *ctl, struct vmirror_error *err)
 		goto fini;
 	}
 	run.follow.session = &run.session;
+	run.follow.heard = heard;
+	run.follow.arg = &run;
 	run.follow.quiet = run.capture.quiet;
 	run.follow.statistics = run.capture.statistics;
 	run.follow.progress = run.capture.file != NULL && isatty(STDERR_FILENO);
@@ -201,6 +244,7 @@ ctl_run_capture(struct ctl *ctl, struct vmirror_error *err)
 		close(run.shown);
 	json_decref(run.added);
 	ctl_session_close(&run.session);
+	ctl_files_fini(&run.files);
 fini:
 	ctl_capture_fini(&run.capture);
 	return ret;

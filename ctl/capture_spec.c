@@ -129,8 +129,26 @@ read_option(struct ctl_capture *capture, const struct ctl_given *given, struct v
 		add_display(capture, given->option->letter);
 		return 0;
 	default:
-		return 0;
+		return ctl_rotation_read(&capture->rotation, given, err);
 	}
+}
+
+/* Files of which the last is the end, each for so long. */
+static int
+limit_files(struct ctl_capture *capture, struct vmirror_error *err)
+{
+	const struct ctl_rotation *rotation = &capture->rotation;
+
+	if (rotation->total == 0)
+		return 0;
+	if (capture->spec.duration_ms != 0)
+		return vmirror_error_set(err, -EINVAL,
+					 "-W with -G says how long, and so does -a duration; right "
+					 "would be one of them");
+	if (rotation->seconds > INT64_MAX / 1000 / rotation->total)
+		return vmirror_error_set(err, -EINVAL, "-W with -G is too long");
+	capture->spec.duration_ms = rotation->seconds * rotation->total * 1000;
+	return 0;
 }
 
 /* Trailing words are a filter, as with tcpdump. */
@@ -180,6 +198,10 @@ ctl_capture_parse(struct ctl_capture *capture, const struct ctl_words *words,
 		ret = read_option(capture, &words->given[i], err);
 	if (ret == 0)
 		ret = read_filter(capture, words, err);
+	if (ret == 0)
+		ret = ctl_rotation_check(&capture->rotation, capture->file, err);
+	if (ret == 0)
+		ret = limit_files(capture, err);
 	if (ret == 0 && capture->spec.n_ports == 0)
 		capture->spec.all_ports = true;
 	return ret;
@@ -198,8 +220,8 @@ ctl_capture_build(const struct ctl_capture *capture, const char *key, const char
 		  char text[VMIRROR_SPEC_TEXT_SIZE], struct vmirror_error *err)
 {
 	struct vmirror_spec spec = capture->spec, again = {0};
-	struct vmirror_spec_arg args[4];
-	char vdev[] = "file";
+	struct vmirror_spec_arg args[6];
+	char vdev[] = "file", bytes[24], seconds[24];
 	unsigned int n = 0;
 	int ret;
 
@@ -210,6 +232,12 @@ ctl_capture_build(const struct ctl_capture *capture, const char *key, const char
 		args[n++] = arg("format", "pcap");
 	if (capture->comment != NULL)
 		args[n++] = arg("comment", capture->comment);
+	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)capture->rotation.bytes);
+	snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)capture->rotation.seconds);
+	if (capture->rotation.bytes != 0)
+		args[n++] = arg("rotate_bytes", bytes);
+	if (capture->rotation.seconds != 0)
+		args[n++] = arg("rotate_seconds", seconds);
 	spec.sink = (struct vmirror_spec_sink){.vdev = vdev, .args = args, .n_args = n};
 	if (vmirror_spec_build(&spec, text, VMIRROR_SPEC_TEXT_SIZE) >= VMIRROR_SPEC_TEXT_SIZE)
 		return vmirror_error_set(err, -E2BIG,

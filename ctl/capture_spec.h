@@ -4,6 +4,7 @@
 
 /* From capture's flags to a mirror's spec. Pure. */
 
+#include "ctl/rotation.h"
 #include "ctl/words.h"
 #include "devargs/spec.h"
 
@@ -14,6 +15,7 @@ struct ctl_capture {
 	struct vmirror_spec spec; /**< without a sink */
 	const char *file;         /**< -w; NULL: none */
 	const char *comment;
+	struct ctl_rotation rotation;
 	bool pcap;
 	bool quiet;
 	bool statistics;

@@ -13,10 +13,6 @@
 
 #define MAX_COMMANDS 32
 
-#define NO_ROTATION                                                                                \
-	"is not there yet: of files that follow one another vmirror itself takes care, with "      \
-	"vmirrorctl add 'port=…,sink=[file,path=FILE,rotate_bytes=100M,files=10]'"
-
 #define END                                                                                        \
 	{                                                                                          \
 		.key = CTL_KEY_NONE                                                                \
@@ -89,13 +85,16 @@ static const struct ctl_option capture_options[] = {
 	 true},
 	{CTL_KEY_ALWAYS, 'U', NULL, NULL, "taken for tcpdump's sake: packets are written soon",
 	 true},
-	{CTL_KEY_REFUSED, 'b', NULL, "COND", NO_ROTATION},
-	{CTL_KEY_REFUSED, 'C', NULL, "SIZE", NO_ROTATION},
-	{CTL_KEY_REFUSED, 'G', NULL, "SECONDS", NO_ROTATION},
-	{CTL_KEY_REFUSED, 'W', NULL, "COUNT", NO_ROTATION},
-	{CTL_KEY_REFUSED, 'z', NULL, "COMMAND",
-	 "is not there yet: vmirrorctl add 'port=…,sink=[file,path=FILE,rotate_bytes=100M,"
-	 "exec=\"COMMAND\"]' runs a command for each file"},
+	{CTL_KEY_RING, 'b', NULL, "COND",
+	 "begin another file after filesize:KB or duration:SECONDS; keep the last files:COUNT",
+	 true},
+	{CTL_KEY_SIZE, 'C', NULL, "MB",
+	 "begin another file before one is longer than so many million bytes"},
+	{CTL_KEY_SECONDS, 'G', NULL, "SECONDS",
+	 "begin another file after so long; -w FILE has the time in it, as strftime() does"},
+	{CTL_KEY_FILES, 'W', NULL, "COUNT", "with -C, keep so many; with -G, end after so many"},
+	{CTL_KEY_COMMAND, 'z', NULL, "COMMAND",
+	 "run it with the name of each file that is finished"},
 	{CTL_KEY_REFUSED, 'Z', NULL, "USER",
 	 "is not there: files are opened with the rights of whoever calls vmirrorctl; right would "
 	 "be to call it as that user"},

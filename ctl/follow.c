@@ -138,6 +138,15 @@ judge(const json_t *stats)
 }
 
 static void
+keep_stats(const struct ctl_follow *follow, struct state *state, json_t *stats)
+{
+	json_decref(state->stats);
+	state->stats = json_incref(stats);
+	if (follow->heard != NULL)
+		follow->heard(follow->arg, stats);
+}
+
+static void
 take_stats(const struct ctl_follow *follow, struct state *state, const json_t *result)
 {
 	json_t *stats = ctl_json_named(json_object_get(result, "mirrors"), follow->name);
@@ -146,8 +155,7 @@ take_stats(const struct ctl_follow *follow, struct state *state, const json_t *r
 		state->end = END_REMOVED;
 		return;
 	}
-	json_decref(state->stats);
-	state->stats = json_incref(stats);
+	keep_stats(follow, state, stats);
 	state->end = judge(stats);
 }
 
@@ -263,8 +271,7 @@ take_away(const struct ctl_follow *follow, struct state *state, struct vmirror_e
 		       ctl_must(json_pack("{s:s}", "name", follow->name)), &result, err);
 	if (ret != 0)
 		return ret;
-	json_decref(state->stats);
-	state->stats = json_incref(json_object_get(result, "stats"));
+	keep_stats(follow, state, json_object_get(result, "stats"));
 	json_decref(result);
 	return 0;
 }

@@ -14,7 +14,10 @@ struct ctl_follow {
 	bool quiet;      /**< no counts */
 	bool statistics; /**< a line of them every second */
 	bool progress;   /**< a count that changes, where stderr is a terminal */
-	pid_t child;     /**< that shows the packets; its end is the mirror's. 0: none */
+	/** Called with each statistics of the mirror, the last of them exact. NULL: not called */
+	void (*heard)(void *arg, const json_t *stats);
+	void *arg;
+	pid_t child; /**< that shows the packets; its end is the mirror's. 0: none */
 };
 
 /**

@@ -39,6 +39,11 @@ enum ctl_key {
 	CTL_KEY_QUIET,
 	CTL_KEY_STATISTICS,
 	CTL_KEY_COMMENT,
+	CTL_KEY_RING,
+	CTL_KEY_SIZE,
+	CTL_KEY_SECONDS,
+	CTL_KEY_FILES,
+	CTL_KEY_COMMAND,
 	CTL_KEY_DISPLAY, /**< passed on to tcpdump */
 	CTL_KEY_ALWAYS,  /**< asks for what is always so */
 	CTL_KEY_REFUSED, /**< there is none of it; help says why */

@@ -12,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "devargs/error.h"
@@ -326,43 +325,4 @@ vmirror_file_discard(struct vmirror_file *file)
 	if (file->created && fstat(file->out.fd, &st) == 0)
 		vmirror_file_remove(file->path, st.st_dev, st.st_ino);
 	vmirror_file_leave(file);
-}
-
-/* Where a name's extension begins: the last, or the two of "report.pcapng.zst". */
-static const char *
-extension(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *base = slash != NULL ? slash + 1 : path;
-	const char *end = base + strlen(base);
-	const char *last = strrchr(base, '.');
-
-	if (last == NULL || last == base)
-		return end;
-	if (strcmp(last, ".zst") == 0) {
-		const char *at = last - 1;
-
-		while (at > base && *at != '.')
-			at--;
-		if (at > base)
-			last = at;
-	}
-	return last;
-}
-
-int
-vmirror_file_name(char name[PATH_MAX], const char *path, unsigned int index, time_t now,
-		  struct vmirror_error *err)
-{
-	const char *dot = extension(path);
-	char when[32];
-	struct tm tm;
-	int len;
-
-	localtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%Y%m%d%H%M%S", &tm);
-	len = snprintf(name, PATH_MAX, "%.*s_%05u_%s%s", (int)(dot - path), path, index, when, dot);
-	if (len < PATH_MAX)
-		return 0;
-	return vmirror_error_set(err, -ENAMETOOLONG, "path=%.80s: the name is too long", path);
 }

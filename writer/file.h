@@ -92,14 +92,4 @@ vmirror_file_discard(struct vmirror_file *file);
 void
 vmirror_file_remove(const char *path, dev_t dev, ino_t ino);
 
-/**
- * The name of a file of a set, as readers know them: "report_00001_20261122031500.pcapng".
- *
- * @param path  of the spec, "report.pcapng"
- * @return      0, or -ENAMETOOLONG with err set
- */
-int
-vmirror_file_name(char name[PATH_MAX], const char *path, unsigned int index, time_t now,
-		  struct vmirror_error *err);
-
 #endif

@@ -6,19 +6,15 @@
  */
 
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "devargs/error.h"
+#include "devargs/fileset.h"
 #include "writer/state.h"
-
-extern char **environ;
 
 /* --- files that are handed in */
 
@@ -134,7 +130,7 @@ open_file(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_er
 		return vmirror_file_adopt(file, w->opts.fd, name_of(w->opts.fd), opts.direct, err);
 	if (!vmirror_writer_numbers(&w->opts))
 		return vmirror_file_open(file, w->opts.path, &opts, err);
-	ret = vmirror_file_name(name, w->opts.path, w->index + 1, time(NULL), err);
+	ret = vmirror_fileset_name(name, w->opts.path, w->index + 1, time(NULL), err);
 	return ret != 0 ? ret : vmirror_file_open(file, name, &opts, err);
 }
 
@@ -213,36 +209,6 @@ vmirror_set_end(struct vmirror_writer *w)
 		vmirror_set_finish(w, file);
 }
 
-/*
- * In the background of a shell that ends at once, so that nobody has to wait for it: it may outlive the
- * process, whose descriptors and blocked signals it does not get.
- */
-static void
-run(struct vmirror_writer *w, char *path)
-{
-	char script[VMIRROR_WRITER_TEXT_SIZE + 16];
-	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, script, (char[]){"sh"}, path, NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, defaults;
-	pid_t pid;
-
-	snprintf(script, sizeof(script), "{ %s \"$1\"\n} &", w->opts.exec);
-	sigemptyset(&none);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &defaults);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-	if (posix_spawn(&pid, "/bin/sh", &actions, &attr, argv, environ) == 0)
-		waitpid(pid, NULL, 0);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-}
-
 static void
 remember(struct vmirror_writer *w, const struct vmirror_file *file)
 {
@@ -272,7 +238,7 @@ vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: writing failed at the end",
 				   file->file.path);
 	if (w->opts.exec != NULL && file->file.regular && file->file.end > 0)
-		run(w, file->file.path);
+		vmirror_fileset_run(w->opts.exec, file->file.path);
 	/* Only who removes files need know which there are. */
 	if (w->opts.files != 0 && file->file.regular)
 		remember(w, &file->file);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "devargs/error.h"
+#include "devargs/fileset.h"
 #include "writer/state.h"
 
 /* What was put is on its way so soon; where somebody reads along, a person may be waiting. */
@@ -85,8 +86,8 @@ vmirror_writer_check(const struct vmirror_writer_opts *opts, struct vmirror_erro
 						   opts->fd);
 	if (!vmirror_writer_numbers(opts))
 		return vmirror_file_check(opts->path, opts->overwrite, err);
-	ret = vmirror_file_name(name, opts->path, opts->number != 0 ? opts->number : 1, time(NULL),
-				err);
+	ret = vmirror_fileset_name(name, opts->path, opts->number != 0 ? opts->number : 1,
+				   time(NULL), err);
 	if (ret != 0)
 		return ret;
 	if (lstat(opts->path, &st) == 0 && !S_ISREG(st.st_mode))

@@ -25,8 +25,6 @@ usage() {
 	refused "a bad spec" 2 "add: .*'prot'.*port" add 'prot=0,sink=[file,path=a]'
 	refused "-c no number" 2 "capture: .*'?many" capture -c many
 	refused "two filters" 2 "a filter stands behind -f" capture -f tcp udp
-	refused "rotation" 2 "-G is not there yet: .*rotate_bytes=" capture -G 60 -w a.pcapng
-	refused "rotation, dumpcap's" 2 "-b is not there yet: .*rotate_bytes=" capture -b filesize:1
 	refused "--live 0" 2 "no seconds from 0.1 to 60" stats --live 0
 }
 

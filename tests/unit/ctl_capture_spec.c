@@ -155,8 +155,8 @@ slips(void **state)
 	refuses(WORDS("-Q", "rx"), "-Q");
 	refuses(WORDS("-f", "tcp", "udp"), "a filter stands behind -f");
 	refuses(WORDS("-f", longest), "longer than 4095 bytes");
-	refuses(WORDS("-G", "3"), "rotate_bytes=");
-	refuses(WORDS("-b", "filesize:3"), "rotate_bytes=");
+	refuses(WORDS("-G", "3"), "-w FILE");
+	refuses(WORDS("-w", "%S", "-G", "3", "-W", "2", "-a", "duration:1"), "so does -a duration");
 }
 
 int

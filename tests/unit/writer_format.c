@@ -355,45 +355,6 @@ test_what_they_know(void **state)
 	assert_string_equal(vmirror_writer_pcap.name, "pcap");
 }
 
-static void
-test_names(void **state)
-{
-	static const struct {
-		const char *path, *name;
-	} known[] = {
-		{"report.pcapng", "report_00007_T.pcapng"},
-		{"a/b.c/report", "a/b.c/report_00007_T"},
-		{"/x/report.pcapng.zst", "/x/report_00007_T.pcapng.zst"},
-		{"report.zst", "report_00007_T.zst"},
-		{".hidden", ".hidden_00007_T"},
-		{".zst", ".zst_00007_T"},
-		{"d/.hidden.pcap", "d/.hidden_00007_T.pcap"},
-		{"d/.x.zst", "d/.x_00007_T.zst"},
-		{"two.dots.pcap", "two.dots_00007_T.pcap"},
-		{"a..zst", "a_00007_T..zst"},
-	};
-	const time_t now = 1763788500;
-	char name[PATH_MAX], wanted[PATH_MAX], when[32], *longest;
-	struct tm tm;
-	unsigned int i;
-
-	strftime(when, sizeof(when), "%Y%m%d%H%M%S", localtime_r(&now, &tm));
-	for (i = 0; i < N_ELEMENTS(known); i++) {
-		const char *at = strstr(known[i].name, "T");
-
-		assert_int_equal(vmirror_file_name(name, known[i].path, 7, now, NULL), 0);
-		snprintf(wanted, sizeof(wanted), "%.*s%s%s", (int)(at - known[i].name),
-			 known[i].name, when, at + 1);
-		assert_string_equal(name, wanted);
-	}
-	longest = text_of(PATH_MAX - 1 - strlen("_00001_20261122031500"));
-	assert_int_equal(vmirror_file_name(name, longest, 1, now, NULL), 0);
-	assert_int_equal(strlen(name), PATH_MAX - 1);
-	/* Readers order them by their number, of which there may be many. */
-	assert_int_equal(vmirror_file_name(name, longest, 100000, now, NULL), -ENAMETOOLONG);
-	free(longest);
-}
-
 /* What is flushed can be read before the frame ends; no piece takes more room than was said. */
 static void
 test_zstd(void **state)
@@ -443,9 +404,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_section), TEST(test_port), TEST(test_packet), TEST(test_empty_packet),
-		TEST(test_stats),   TEST(test_pad),  TEST(test_pcap),   TEST(test_what_they_know),
-		TEST(test_names),   TEST(test_zstd),
+		TEST(test_section),      TEST(test_port),           TEST(test_packet),
+		TEST(test_empty_packet), TEST(test_stats),          TEST(test_pad),
+		TEST(test_pcap),         TEST(test_what_they_know), TEST(test_zstd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ctl/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/json.h"
+#include "ctl/say.h"
+#include "devargs/error.h"
+#include "devargs/fileset.h"
+
+/* --- making them */
+
+/* Beside the others: a file cannot be moved from one file system to another. */
+static void
+directory_of(const char *path, char dir[PATH_MAX])
+{
+	char copy[PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(dir, PATH_MAX, "%s", dirname(copy));
+}
+
+/* @return 0, or -errno with err set */
+static int
+make(struct ctl_files *files, struct ctl_file *file, struct vmirror_error *err)
+{
+	const int flags = O_WRONLY | O_CLOEXEC;
+	char dir[PATH_MAX];
+
+	directory_of(files->path, dir);
+	file->hidden[0] = '\0';
+	file->fd = open(dir, flags | O_TMPFILE, 0600);
+	if (file->fd >= 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != EISDIR)
+		return vmirror_error_set(err, -EIO, "no file can be made in %s: %s", dir,
+					 strerror(errno));
+	if (snprintf(file->hidden, sizeof(file->hidden), "%s/.vmirrorctl.%d.%u", dir, (int)getpid(),
+		     files->n_made) >= (int)sizeof(file->hidden))
+		return vmirror_error_set(err, -ENAMETOOLONG, "%.80s: the name is too long", dir);
+	file->fd = open(file->hidden, flags | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (file->fd < 0)
+		return vmirror_error_set(err, -EIO, "%s cannot be made: %s", file->hidden,
+					 strerror(errno));
+	return 0;
+}
+
+static void
+unmake(const struct ctl_file *file)
+{
+	if (file->hidden[0] != '\0')
+		unlink(file->hidden);
+	close(file->fd);
+}
+
+static void
+keep(struct ctl_files *files, const char *name)
+{
+	files->kept = ctl_must(reallocarray(files->kept, files->n_kept + 1, sizeof(*files->kept)));
+	files->kept[files->n_kept++] = ctl_must(strdup(name));
+}
+
+int
+ctl_files_open(struct ctl_files *files, const struct ctl_rotation *rotation, const char *path,
+	       struct ctl_output *out, struct vmirror_error *err)
+{
+	char name[PATH_MAX];
+	int ret;
+
+	*files = (struct ctl_files){.rotation = rotation, .path = path};
+	ret = ctl_rotation_name(rotation, &files->names, path, time(NULL), name, err);
+	if (ret == 0)
+		ret = ctl_output_open(out, name, err);
+	if (ret != 0)
+		return ret;
+	if (!out->regular) {
+		ctl_output_discard(out);
+		return vmirror_error_set(err, -EINVAL, "%s is no file, and others are to follow it",
+					 name);
+	}
+	files->begun = 1;
+	keep(files, name);
+	return 0;
+}
+
+static int
+supply_one(struct ctl_files *files, struct ctl_session *session, const char *mirror,
+	   struct vmirror_error *err)
+{
+	struct ctl_file *file = &files->ahead[files->n_ahead];
+	int ret = make(files, file, err);
+
+	if (ret != 0)
+		return ret;
+	ret = ctl_call_fd(session, "next", ctl_must(json_pack("{s:s}", "name", mirror)), file->fd,
+			  NULL, err);
+	if (ret != 0) {
+		unmake(file);
+		return ret;
+	}
+	files->n_made++;
+	files->n_ahead++;
+	return 0;
+}
+
+void
+ctl_files_supply(struct ctl_files *files, struct ctl_session *session, const char *mirror)
+{
+	struct vmirror_error err;
+	int ret = 0;
+
+	while (ret == 0 && files->n_ahead < CTL_FILES_AHEAD) {
+		ret = supply_one(files, session, mirror, &err);
+		if (ret == 0)
+			files->told = false;
+	}
+	/* A mirror that is over wants none. */
+	if (ret == 0 || ret == -EBUSY || ret == -ENOENT || ret == -ECONNRESET || files->told)
+		return;
+	ctl_say("%s goes on, as no other follows: %s", ctl_files_last(files), err.text);
+	files->told = true;
+}
+
+/* --- naming them */
+
+/* What has the name already makes room, and there is always something of that name. */
+static int
+give_name(const struct ctl_file *file, const char *name)
+{
+	char link[64], hidden[PATH_MAX];
+
+	if (file->hidden[0] != '\0')
+		return rename(file->hidden, name);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
+	if (linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno != EEXIST ||
+	    snprintf(hidden, sizeof(hidden), "%s.%d", name, (int)getpid()) >= (int)sizeof(hidden) ||
+	    linkat(AT_FDCWD, link, AT_FDCWD, hidden, AT_SYMLINK_FOLLOW) != 0)
+		return -1;
+	if (rename(hidden, name) == 0)
+		return 0;
+	unlink(hidden);
+	return -1;
+}
+
+static void
+drop_first(struct ctl_files *files)
+{
+	close(files->ahead[0].fd);
+	files->n_ahead--;
+	memmove(files->ahead, files->ahead + 1, files->n_ahead * sizeof(files->ahead[0]));
+}
+
+/* The oldest go; those that another has taken the name of have gone. */
+static void
+keep_few(struct ctl_files *files)
+{
+	const unsigned int most = files->rotation->files;
+
+	while (most != 0 && files->n_kept > most) {
+		if (files->rotation->by_ring)
+			unlink(files->kept[0]);
+		free(files->kept[0]);
+		memmove(files->kept, files->kept + 1, --files->n_kept * sizeof(*files->kept));
+	}
+}
+
+/* The process writes to the next one now. */
+static void
+begin_next(struct ctl_files *files)
+{
+	struct vmirror_error err;
+	char name[PATH_MAX];
+	int ret = ctl_rotation_name(files->rotation, &files->names, files->path, time(NULL), name,
+				    &err);
+
+	if (ret == 0 && give_name(&files->ahead[0], name) != 0)
+		ret = vmirror_error_set(&err, -errno, "%s: %s", name, strerror(errno));
+	if (ret != 0)
+		ctl_say("packets are lost with a file that got no name: %s", err.text);
+	else
+		keep(files, name);
+	drop_first(files);
+	files->begun++;
+	keep_few(files);
+}
+
+/* Of the names that are kept the last belongs to the last one that was begun. */
+static void
+finish_next(struct ctl_files *files)
+{
+	uint64_t behind = files->begun - ++files->done;
+
+	if (files->rotation->command != NULL && behind < files->n_kept)
+		vmirror_fileset_run(files->rotation->command,
+				    files->kept[files->n_kept - 1 - behind]);
+}
+
+void
+ctl_files_follow(struct ctl_files *files, const json_t *stats)
+{
+	uint64_t begun = ctl_json_number(stats, "files"),
+		 done = ctl_json_number(stats, "files_done");
+
+	while (files->begun < begun && files->n_ahead > 0)
+		begin_next(files);
+	while (files->done < done && files->done < files->begun)
+		finish_next(files);
+}
+
+/* Where the process went before it could say so, what it has begun tells of itself. */
+void
+ctl_files_end(struct ctl_files *files)
+{
+	struct stat st;
+
+	while (files->n_ahead > 0 && fstat(files->ahead[0].fd, &st) == 0 && st.st_size > 0)
+		begin_next(files);
+	while (files->done < files->begun)
+		finish_next(files);
+	while (files->n_ahead > 0)
+		unmake(&files->ahead[--files->n_ahead]);
+}
+
+const char *
+ctl_files_last(const struct ctl_files *files)
+{
+	return files->n_kept > 0 ? files->kept[files->n_kept - 1] : NULL;
+}
+
+void
+ctl_files_fini(struct ctl_files *files)
+{
+	while (files->n_ahead > 0)
+		unmake(&files->ahead[--files->n_ahead]);
+	while (files->n_kept > 0)
+		free(files->kept[--files->n_kept]);
+	free(files->kept);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CTL_FILES_H
+#define CTL_FILES_H
+
+/*
+ * Files that follow each other. They are made here, with our rights and where we are, and handed over
+ * ahead of time, so that the process always has one to go on with: without a name, or under a hidden one
+ * where the file system has no such files. A file gets its name when the process says that it has begun it.
+ */
+
+#include <jansson.h>
+
+#include "ctl/output.h"
+#include "ctl/rotation.h"
+#include "ctl/session.h"
+
+/** That the process has, beside the one that it writes to: as many as it takes. */
+#define CTL_FILES_AHEAD 8
+
+/** One that was handed over and has no name yet. */
+struct ctl_file {
+	int fd;
+	char hidden[PATH_MAX]; /**< what it is called meanwhile; empty: nothing */
+};
+
+struct ctl_files {
+	const struct ctl_rotation *rotation;
+	const char *path; /**< -w */
+	struct ctl_rotation_names names;
+	struct ctl_file ahead[CTL_FILES_AHEAD]; /**< oldest first */
+	unsigned int n_ahead;
+	unsigned int n_made; /**< ever */
+	uint64_t begun;      /**< that have their names */
+	uint64_t done;       /**< of these: are whole */
+	char **kept;         /**< names of the last of them; oldest first */
+	unsigned int n_kept;
+	bool told; /**< that no next one could be made */
+};
+
+/** Make the first, as ctl_output_open() does. @return 0, or -errno with err set */
+int
+ctl_files_open(struct ctl_files *files, const struct ctl_rotation *rotation, const char *path,
+	       struct ctl_output *out, struct vmirror_error *err);
+
+/** See that the process has enough of them. What cannot be had now is told once, and tried again. */
+void
+ctl_files_supply(struct ctl_files *files, struct ctl_session *session, const char *mirror);
+
+/** The mirror's statistics are here: name what was begun, and run what is to be run. */
+void
+ctl_files_follow(struct ctl_files *files, const json_t *stats);
+
+/** No more comes: what has something in it gets its name, and what was not needed goes. */
+void
+ctl_files_end(struct ctl_files *files);
+
+/** The name of the last; NULL: there is none. */
+const char *
+ctl_files_last(const struct ctl_files *files);
+
+void
+ctl_files_fini(struct ctl_files *files);
+
+#endif

@@ -1,0 +1,200 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# vmirrorctl capture into files that follow each other, by dumpcap's flags and by tcpdump's: no packet is
+# lost between them, they are called as those call theirs, and when it ends, however, no other is left.
+
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+# shellcheck source=tests/e2e/ctl_lib.sh
+. "$here/ctl_lib.sh"
+# shellcheck source=tests/e2e/file_lib.sh
+. "$here/file_lib.sh"
+begin tcpdump tshark capinfos mergecap editcap ping curl python3 gzip
+
+# Also those that have hidden names.
+count_files() {
+	find . -type f | wc -l
+}
+
+are() {
+	[ "$(count_files)" -ge "$1" ]
+}
+
+# all_of FILE...: their packets, one file after the other, are what host a sent.
+all_of() {
+	local file
+	for file; do
+		readable "$file"
+	done
+	mergecap -a -F nsecpcap -w "$T/got.pcap" "$@"
+	same "$T/sent.pcap" "$T/got.pcap"
+}
+
+is_delivered() {
+	[ "$("$VMIRRORCTL" stats --json | python3 -c 'import json, sys
+print(sum(m["delivered"] for m in json.load(sys.stdin)["mirrors"]))')" -ge "$1" ]
+}
+
+# send_often TIMES: each time when what was sent before has arrived, as the tap holds no more.
+send_often() {
+	local i each
+	each=$(pcap count "$T/in.pcap")
+	for ((i = 1; i <= $1; i++)); do
+		host a python3 "$here/pcap.py" send cable0 "$T/in.pcap"
+		wait_for 20 is_delivered $((i * each)) || fail "not all packets are delivered"
+	done
+}
+
+prepare() {
+	pcap make mixed "$T/all.pcap" 7
+	pcap fit "$T/all.pcap" "$T/in.pcap" 1514
+	mergecap -a -F nsecpcap -w "$T/sent.pcap" "$T"/in.pcap "$T"/in.pcap "$T"/in.pcap
+}
+
+# dumpcap's: numbered, with the time.
+by_ring() {
+	local file most=0
+	capture /dev/null "$T/c.err" -i 0 -Q in -w r.pcapng -b filesize:200
+	send_often 3
+	end_capture "$client" INT
+	expect "-b filesize: several files" are 4
+	expect "as dumpcap calls them" test "$(find . -type f | grep -c '^./r_000[0-9][0-9]_20[0-9]*\.pcapng$')" = \
+		"$(count_files)"
+	expect "nothing is lost between them" all_of r_*.pcapng
+	# So many are at hand when the first packet comes; later ones when the client has its turn.
+	for file in r_0000[1-9]_*; do
+		[ "$(stat -c %s "$file")" -le "$most" ] || most=$(stat -c %s "$file")
+	done
+	expect "none is longer than 200,000 bytes: $most" test "$most" -le 200000
+	expect "only the owner can read them" test "$(stat -c %a r_* | sort -u)" = 600
+	expect "it says how many, and the last" grep -qx \
+		"vmirrorctl: $(count_files) files, the last is $(printf '%s\n' r_* | tail -n 1)" "$T/c.err"
+	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -w r.pcapng -b filesize:66 -b files:2
+	send_often 3
+	end_capture "$client" INT
+	expect "-b files:2: the last two stay" test "$(count_files)" = 2
+	expect "and their numbers go on" are 2
+	[ ! -e r_00001_* ] || fail "the first is still there"
+	for file in r_*; do
+		readable "$file"
+	done
+	rm -f ./*
+}
+
+# tcpdump's: a ring of numbers, and times.
+by_letters() {
+	capture /dev/null "$T/c.err" -i 0 -P -w t.pcap -C 1 -W 3
+	download
+	download
+	end_capture "$client" INT
+	expect "-C 1 -W 3: three, and again from the first" test "$(find . -type f | sort | xargs)" = \
+		"./t.pcap0 ./t.pcap1 ./t.pcap2"
+	for file in t.pcap?; do
+		readable "$file"
+	done
+	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -Q in -P -w t.pcap -C 1
+	send_often 3
+	end_capture "$client" INT
+	expect "-C: nothing is lost between them" all_of t.pcap t.pcap?
+	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -w 'g-%H%M%S.pcapng' -G 1 -W 2 icmp
+	pings 3
+	sleep 1.2
+	pings 3
+	end_capture "$client"
+	expect "-G 1 -W 2: ends by itself, with two" test "$(find . -type f | grep -c '^./g-[0-9]\{6\}\.pcapng$')" = 2
+	expect "after two seconds" grep -q 'reached its duration of 2000 ms' "$T/c.err"
+	rm -f ./*
+}
+
+is_packed() {
+	[ "$(find . -name '*.gz' | wc -l)" = "$(count_files)" ]
+}
+
+commands() {
+	capture /dev/null "$T/c.err" -i 0 -Q in -w z.pcapng -b filesize:300 -z 'gzip -9'
+	send_often 3
+	end_capture "$client" INT
+	expect "-z 'gzip -9': each of them" wait_for 10 is_packed
+	gunzip ./*.gz
+	expect "when it was whole" all_of z_*.pcapng
+	rm -f ./*
+}
+
+# Of what was begun something has a name, and nothing else is left.
+ends() {
+	local how
+	for how in KILL HUP TERM; do
+		capture /dev/null "$T/c.err" -i 0 -w k.pcapng -b filesize:200
+		send_often 1
+		wait_for 10 are 2 || fail "no second file"
+		sleep 0.3
+		kill "-$how" "$client"
+		wait_for 5 gone "$client" || fail "it does not end"
+		expect "kill -$how: the mirror is gone within a second" wait_for 1 mirrors 0
+		expect "and nothing but captures is left" test "$(find . -type f | grep -vc '^./k_000[0-9][0-9]_')" = 0
+		for file in k_*; do
+			readable "$file"
+		done
+		rm -f ./*
+	done
+}
+
+ends_under_it() {
+	capture /dev/null "$T/c.err" -i 0 -Q in -w u.pcapng -b filesize:300
+	send_often 3
+	kill -INT "$vm"
+	end_vmirror 20
+	wait_for 5 gone "$client" || fail "capture outlives its process"
+	expect "the process ends: what it wrote is there" all_of u_*.pcapng
+	expect "and nothing else" test "$(find . -type f | grep -vc '^./u_000[0-9][0-9]_')" = 0
+	rm -f ./*
+}
+
+# No other can be made: the one that is there goes on.
+no_room() {
+	mkdir gone
+	capture /dev/null "$T/c.err" -i 0 -w gone/r.pcapng -b filesize:66
+	rm -rf gone
+	send_often 3
+	sleep 0.5
+	end_capture "$client" INT
+	expect "the directory is gone: said, once" test "$(grep -c 'no file can be made in gone' "$T/c.err")" = 1
+	expect "and it ends well" test -z "$(ls -A)"
+}
+
+bad() {
+	refused "-b without -w" 2 "named after -w FILE" capture -b filesize:100
+	refused "-b with -w -" 2 "named after -w FILE" capture -w - -b filesize:100
+	refused "-b files: alone" 2 "needs -b filesize" capture -w x -b files:2
+	refused "-b packets" 2 "no condition; there are filesize:KB" capture -w x -b packets:2
+	refused "-b and -C" 2 "dumpcap's.*tcpdump's" capture -w x -b filesize:100 -C 1
+	refused "-G without a time in the name" 2 "%H%M%S.*-b duration:60" capture -w x.pcap -G 60
+	refused "-W alone" 2 "-W is for files that follow" capture -w x -W 2
+	refused "-z alone" 2 "-z is for files that follow" capture -w x -z gzip
+	refused "-W with both" 2 "one of these" capture -w %S -G 1 -C 1 -W 2
+	refused "-W with -a duration" 2 "-a duration" capture -w %S -G 1 -W 2 -a duration:5
+	refused "-C twice" 2 "-C.* twice" capture -w x -C 1 -C 2
+	refused "-C 0" 2 "-C" capture -w x -C 0
+	refused "files too small" 2 "1000 bytes are too small.*filesize:66" capture -i 0 -w x -b filesize:1
+	mkfifo "$T/fifo"
+	exec 9<>"$T/fifo"
+	refused "a fifo" 1 "is no file, and others are to follow it" capture -w "$T/fifo" -C 1
+	exec 9>&-
+}
+
+# shellcheck disable=SC2119 # without a mirror of its own
+two_hosts
+prepare
+serve 3000000
+bad
+by_ring
+by_letters
+commands
+ends
+no_room
+ends_under_it
