@@ -23,6 +23,9 @@
 #include "lib/thread.h"
 #include "vmirror.h"
 
+/* That are checked at a time, under the lock. */
+#define MOST_SPECS 64u
+
 #define WATCH_MIN_MS 100
 #define WATCH_MAX_MS 60000
 
@@ -220,10 +223,15 @@ check(struct vmirror_call *call, struct vmirror_error *err)
 {
 	const json_t *array = json_object_get(call->params, "specs");
 	size_t n = json_array_size(array), i;
-	char(*built)[VMIRROR_SPEC_TEXT_SIZE] = calloc(n + 1, sizeof(*built));
-	const char **specs = calloc(n + 1, sizeof(*specs));
+	char(*built)[VMIRROR_SPEC_TEXT_SIZE];
+	const char **specs;
 	int ret = -ENOMEM;
 
+	if (n > MOST_SPECS)
+		return vmirror_error_set(err, -E2BIG, "%zu specs are too many; %u at the most", n,
+					 MOST_SPECS);
+	built = calloc(n + 1, sizeof(*built));
+	specs = calloc(n + 1, sizeof(*specs));
 	if (built != NULL && specs != NULL) {
 		for (i = 0; i < n; i++)
 			specs[i] = json_string_value(json_array_get(array, i));

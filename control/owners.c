@@ -80,6 +80,12 @@ vmirror_owners_first_of(const struct vmirror_session *s)
 }
 
 void
+vmirror_owners_forked(void)
+{
+	TAILQ_INIT(&owners);
+}
+
+void
 vmirror_owners_clear(void)
 {
 	struct vmirror_owner *owner;

@@ -40,6 +40,10 @@ vmirror_owners_forget(const char *name, uint64_t serial);
 const struct vmirror_owner *
 vmirror_owners_first_of(const struct vmirror_session *s);
 
+/** In a child of fork(): there are none. */
+void
+vmirror_owners_forked(void);
+
 /** All of them, at the end. */
 void
 vmirror_owners_clear(void);

@@ -180,6 +180,12 @@ vmirror_removals_forget(const struct vmirror_session *s)
 }
 
 void
+vmirror_removals_forked(void)
+{
+	TAILQ_INIT(&removals);
+}
+
+void
 vmirror_removals_finish(const struct vmirror_control_opts *host)
 {
 	while (!TAILQ_EMPTY(&removals))

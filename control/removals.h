@@ -37,6 +37,10 @@ vmirror_removals_poll(const struct vmirror_control_opts *host);
 void
 vmirror_removals_forget(const struct vmirror_session *s);
 
+/** In a child of fork(): there are none. */
+void
+vmirror_removals_forked(void);
+
 /** Wait for all of them. */
 void
 vmirror_removals_finish(const struct vmirror_control_opts *host);

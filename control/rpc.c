@@ -206,6 +206,13 @@ check_fds(const struct vmirror_method *method, const struct vmirror_session *s,
 
 /* --- requests */
 
+/* Or none. */
+static bool
+is_id(const json_t *id)
+{
+	return id == NULL || json_is_string(id) || json_is_integer(id) || json_is_null(id);
+}
+
 /* A request's members, and no others. */
 static int
 check_request(const json_t *request, struct outcome *outcome)
@@ -225,7 +232,7 @@ check_request(const json_t *request, struct outcome *outcome)
 		return refuse(outcome, INVALID_REQUEST, "jsonrpc is not \"2.0\"");
 	if (!json_is_string(json_object_get(request, "method")))
 		return refuse(outcome, INVALID_REQUEST, "method is missing, or no string");
-	if (id != NULL && !json_is_string(id) && !json_is_integer(id) && !json_is_null(id))
+	if (!is_id(id))
 		return refuse(outcome, INVALID_REQUEST, "id is no string and no integer");
 	if (params != NULL && !json_is_object(params))
 		return refuse(outcome, INVALID_PARAMS, "params is no object: they go by name");
@@ -303,7 +310,7 @@ vmirror_rpc_serve(struct vmirror_session *s, const char *line, size_t len,
 	/* A request without an id wants no answer, unless it is none. */
 	if (outcome.later)
 		json_decref(call.result);
-	else if (id != NULL)
+	else if (id != NULL && is_id(id))
 		answer(s, id, &outcome, call.result);
 	else if (outcome.code == INVALID_REQUEST)
 		answer(s, json_null(), &outcome, call.result);

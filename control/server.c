@@ -348,6 +348,12 @@ forked(void)
 	TAILQ_FOREACH (s, &server.sessions, next)
 		close(s->fd);
 	close(server.wake_fd);
+	/* What they hold is left: a server of the child's own begins with nobody. */
+	TAILQ_INIT(&server.sessions);
+	server.n_sessions = 0;
+	server.n_going = 0;
+	vmirror_owners_forked();
+	vmirror_removals_forked();
 }
 
 static int

@@ -59,7 +59,7 @@ show_port(const char *name)
 	json_t *port;
 
 	pthread_mutex_lock(&vmirror_shared.hooks);
-	present = vmirror_port_present(name, &port_id);
+	present = !vmirror_shared.eal_gone && vmirror_port_present(name, &port_id);
 	if (present)
 		driver = driver_of(port_id);
 	pthread_mutex_unlock(&vmirror_shared.hooks);
@@ -84,7 +84,7 @@ vmirror_show_ports(void)
 	if (names == NULL)
 		return ports;
 	pthread_mutex_lock(&vmirror_shared.hooks);
-	n = vmirror_port_names(names);
+	n = vmirror_shared.eal_gone ? 0 : vmirror_port_names(names);
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	for (i = 0; i < n; i++) {
 		port = show_port(names[i]);

@@ -104,7 +104,7 @@ examine(struct vmirror_file *file, bool overwrite, struct vmirror_error *err)
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
 	file->fifo = S_ISFIFO(st.st_mode);
-	file->out.is_pipe = file->fifo;
+	file->out.is_pipe = file->out.is_prompt = file->fifo;
 	file->regular = S_ISREG(st.st_mode);
 	if (S_ISCHR(st.st_mode) && isatty(file->out.fd))
 		return refuse(file->path, -EINVAL,
@@ -173,18 +173,19 @@ is_ours(int fd, const struct stat *st)
 }
 
 /* Through the descriptor, wherever it leads: its name may mean something else here, or nothing. */
-static void
-open_anew(struct vmirror_file *file)
+static bool
+open_anew(struct vmirror_file *file, int flags)
 {
 	char link[64];
 	int fd;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->out.fd);
-	fd = open(link, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	fd = open(link, O_WRONLY | O_CLOEXEC | O_NOCTTY | flags);
 	if (fd < 0)
-		return;
+		return false;
 	file->given_fd = file->out.fd;
 	file->out.fd = fd;
+	return true;
 }
 
 static int
@@ -206,6 +207,8 @@ adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_e
 	file->ino = st.st_ino;
 	file->out.is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
 	file->regular = is_ours(fd, &st);
+	if (S_ISFIFO(st.st_mode))
+		file->out.is_prompt = open_anew(file, O_NONBLOCK);
 	if (!file->regular)
 		return 0;
 	/* Whoever handed it in may have it already: it is of the open file, which we share. */
@@ -213,8 +216,7 @@ adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_e
 		return vmirror_error_set(err, -EBUSY, "%s is being written by another capture",
 					 name);
 	file->step = RESERVE_STEP;
-	open_anew(file);
-	if (file->given_fd >= 0)
+	if (open_anew(file, 0))
 		set_flags(file, direct);
 	return 0;
 }

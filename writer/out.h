@@ -41,6 +41,7 @@ struct vmirror_block {
 struct vmirror_out_file {
 	int fd;
 	bool is_pipe; /**< takes VMIRROR_OUT_ALIGN bytes whenever poll() says that it takes some */
+	bool is_prompt; /**< one that does not wait: it takes what it has room for */
 };
 
 struct vmirror_out {

@@ -2,8 +2,8 @@
 
 /*
  * Blocks written into a pipe, a terminal or whatever else a descriptor stands for that has no places.
- * The descriptor may be shared with others, so that it must not be made non-blocking: instead it is
- * given only as much as it takes at once. poll() says of a pipe that it can be written to when a
+ * The descriptor may be shared with others, so that it must not be made non-blocking. A pipe is opened anew
+ * for that; where this cannot be it is given only as much as it takes at once. poll() says of a pipe that it can be written to when a
  * page is free. [Linux, fs/pipe.c: pipe_poll()]
  */
 
@@ -45,7 +45,7 @@ write_some(struct vmirror_block *block)
 
 	if (!ready(block->file, 0))
 		return false;
-	if (block->file->is_pipe && len > VMIRROR_OUT_ALIGN)
+	if (block->file->is_pipe && !block->file->is_prompt && len > VMIRROR_OUT_ALIGN)
 		len = VMIRROR_OUT_ALIGN;
 	n = write(block->file->fd, block->data + block->done, len);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
