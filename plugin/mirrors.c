@@ -8,6 +8,7 @@
 #include "plugin/mirrors.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,9 @@
 /* How soon what could not be made is tried again, and how soon a port is looked for. */
 #define RETRY_NS UINT64_C(5000000000)
 #define LOOK_NS  UINT64_C(1000000000)
+
+/* The keeper's tries, against a reload. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
 forget(struct plugin_mirrors *mirrors)
@@ -83,7 +87,7 @@ add(struct plugin_mirror *mirror, struct vmirror_error *err)
 	int ret = vmirror_mirror_check(&spec, 1, &plan, NULL, err);
 
 	if (ret == 0)
-		ret = vmirror_mirror_add(spec, NULL, err);
+		ret = vmirror_mirror_add(spec, mirror->name, err);
 	if (ret != 0)
 		return ret;
 	mirror->added = true;
@@ -131,6 +135,7 @@ plugin_mirrors_try(struct plugin_mirrors *mirrors)
 	struct plugin_mirror *mirror;
 	unsigned int i;
 
+	pthread_mutex_lock(&lock);
 	for (i = 0; i < mirrors->n; i++) {
 		mirror = &mirrors->mirror[i];
 		if (mirror->added || vmirror_now_ns() < mirror->next_try_ns)
@@ -138,6 +143,139 @@ plugin_mirrors_try(struct plugin_mirrors *mirrors)
 		plugin_host_wait_quiet();
 		try_one(mirror);
 	}
+	pthread_mutex_unlock(&lock);
+}
+
+/* --- read again */
+
+/* One that says the same, is there still, and is nobody else's yet. */
+static void
+keep(struct plugin_mirrors *before, struct plugin_mirror *mirror)
+{
+	struct vmirror_stats stats = {.size = sizeof(stats)};
+	struct plugin_mirror *old;
+	unsigned int i;
+
+	for (i = 0; i < before->n && !mirror->added; i++) {
+		old = &before->mirror[i];
+		if (!old->added || old->kept || !vmirror_spec_equal(&old->spec, &mirror->spec) ||
+		    vmirror_mirror_stats(old->name, &stats, NULL) != 0)
+			continue;
+		old->kept = mirror->added = true;
+		memcpy(mirror->name, old->name, sizeof(mirror->name));
+	}
+}
+
+/* What a reload has to do; the arrays have room for all. */
+struct changes {
+	const char **old;          /* names of those that go */
+	const char **come;         /* specs of those that come */
+	struct plugin_mirror **at; /* and those themselves */
+	char (*names)[VMIRROR_NAME_SIZE];
+	unsigned int n_old, n_come, n_wait;
+};
+
+static int
+find_changes(struct changes *c, struct plugin_mirrors *before, struct plugin_mirrors *after)
+{
+	unsigned int i;
+
+	c->old = calloc(before->n + 1, sizeof(*c->old));
+	c->come = calloc(after->n + 1, sizeof(*c->come));
+	c->at = calloc(after->n + 1, sizeof(*c->at));
+	c->names = calloc(after->n + 1, sizeof(*c->names));
+	if (c->old == NULL || c->come == NULL || c->at == NULL || c->names == NULL)
+		return -ENOMEM;
+	for (i = 0; i < after->n; i++) {
+		keep(before, &after->mirror[i]);
+		if (after->mirror[i].added)
+			continue;
+		c->come[c->n_come] = after->mirror[i].line->spec;
+		c->at[c->n_come++] = &after->mirror[i];
+	}
+	for (i = 0; i < before->n; i++)
+		if (before->mirror[i].added && !before->mirror[i].kept)
+			c->old[c->n_old++] = before->mirror[i].name;
+	return 0;
+}
+
+/* One whose port is not there yet is tried later, as at the start. */
+static void
+leave_waiting(struct changes *c, unsigned int i)
+{
+	c->n_come--;
+	c->n_wait++;
+	memmove(&c->come[i], &c->come[i + 1], (c->n_come - i) * sizeof(*c->come));
+	memmove(&c->at[i], &c->at[i + 1], (c->n_come - i) * sizeof(*c->at));
+}
+
+static int
+make_changes(struct changes *c, const char *path, struct vmirror_error *err)
+{
+	unsigned int bad = 0, i;
+	int ret;
+
+	while ((ret = vmirror_mirror_replace(c->old, c->n_old, c->come, c->n_come, c->names, &bad,
+					     err)) == -ENODEV &&
+	       bad < c->n_come)
+		leave_waiting(c, bad);
+	if (ret != 0)
+		return vmirror_error_prefix(err, ret, "%s:%u: ", path,
+					    bad < c->n_come ? c->at[bad]->line->line : 0);
+	for (i = 0; i < c->n_come; i++) {
+		c->at[i]->added = true;
+		memcpy(c->at[i]->name, c->names[i], VMIRROR_NAME_SIZE);
+	}
+	return 0;
+}
+
+static int
+reload(struct plugin_mirrors *mirrors, struct plugin_mirrors *after, const char *path,
+       struct vmirror_error *text)
+{
+	struct plugin_mirrors before = *mirrors;
+	struct changes c = {.n_old = 0};
+	unsigned int i;
+	int ret = find_changes(&c, &before, after);
+
+	if (ret != 0)
+		vmirror_error_set(text, ret, "%s: out of memory", path);
+	else
+		ret = make_changes(&c, path, text);
+	if (ret == 0) {
+		vmirror_error_set(text, 0,
+				  "%s: %u mirrors taken away, %u added, %u as they were, %u wait "
+				  "for their ports",
+				  path, c.n_old, c.n_come, after->n - c.n_come - c.n_wait,
+				  c.n_wait);
+		*mirrors = *after;
+		*after = before;
+	}
+	for (i = 0; i < before.n; i++)
+		before.mirror[i].kept = false;
+	free(c.old);
+	free(c.come);
+	free(c.at);
+	free(c.names);
+	return ret;
+}
+
+int
+plugin_mirrors_reload(struct plugin_mirrors *mirrors, const char *path, struct vmirror_error *text)
+{
+	struct plugin_mirrors after;
+	int ret = plugin_mirrors_read(&after, path, text);
+
+	if (ret != 0)
+		return ret;
+	pthread_mutex_lock(&lock);
+	ret = reload(mirrors, &after, path, text);
+	pthread_mutex_unlock(&lock);
+	/* Those that there were, or that were not taken. */
+	forget(&after);
+	plugin_log(ret == 0 ? VMIRROR_INFO : VMIRROR_WARNING, "%s%s",
+		   ret == 0 ? "" : "not reloaded: ", text->text);
+	return ret;
 }
 
 bool

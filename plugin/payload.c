@@ -46,8 +46,9 @@ static struct vmirror_error no_mirrors; /* why there are none */
 static bool is_plain;                   /* there is no configuration, and none was named */
 static pid_t loader;                    /* the process that loaded the plugin */
 static bool began;                      /* the engine did; atomic */
-static char socket_path[PATH_MAX];      /* where clients knock; empty: nowhere */
-static int busy;                        /* threads of ours that are inside the library; atomic */
+static char config_path[PATH_MAX];
+static char socket_path[PATH_MAX]; /* where clients knock; empty: nowhere */
+static int busy;                   /* threads of ours that are inside the library; atomic */
 
 static void
 set_busy(bool is_busy)
@@ -88,12 +89,19 @@ around_control(void *arg, int is_busy)
 	set_busy(is_busy);
 }
 
+static int
+reload(void *arg, struct vmirror_error *text)
+{
+	return plugin_mirrors_reload(&mirrors, config_path, text);
+}
+
 static void
 start_control(void)
 {
 	const struct vmirror_control_opts opts = {
 		.size = sizeof(opts),
 		.busy = around_control,
+		.reload = reload,
 	};
 	struct vmirror_error err;
 
@@ -300,13 +308,12 @@ vmirror_payload_start(void);
 void
 vmirror_payload_start(void)
 {
-	char path[PATH_MAX];
 	int ret;
 
-	find_config(path, sizeof(path));
-	ret = plugin_mirrors_read(&mirrors, path, &no_mirrors);
+	find_config(config_path, sizeof(config_path));
+	ret = plugin_mirrors_read(&mirrors, config_path, &no_mirrors);
 	if (ret == 0 && mirrors.n == 0)
-		vmirror_error_set(&no_mirrors, -ENOENT, "%s names none", path);
+		vmirror_error_set(&no_mirrors, -ENOENT, "%s names none", config_path);
 	is_plain = ret == -ENOENT && mirrors.n == 0 && getenv("VMIRROR_CONFIG") == NULL;
 	loader = getpid();
 	ret = plugin_gate_plan(mirrors.n > 0);
