@@ -81,6 +81,28 @@ shown() {
 	expect "nor tcpdump" wait_for 5 nobody_else
 }
 
+# From Enter to the first packet, while some pass all the time.
+at_once() {
+	local from to ping
+	host_spawn a /dev/null /dev/null ping -q -n -i 0.005 192.0.2.2
+	ping=$child
+	: >"$T/shown"
+	from=$(now_ms)
+	spawn "$T/shown" "$T/c.err" "$VMIRRORCTL" capture -i 0 icmp
+	client=$child
+	until [ -s "$T/shown" ]; do
+		to=$(now_ms)
+		[ $((to - from)) -lt 5000 ] || fail "no packet is shown: $(cat "$T/shown" "$T/c.err")"
+		sleep 0.002
+	done
+	to=$(now_ms)
+	note "the first packet is shown $((to - from)) ms after Enter"
+	expect "within half a second" test $((to - from)) -lt 500
+	end_capture "$client" INT
+	kill "$ping"
+	wait_for 5 gone "$ping"
+}
+
 download_shown() {
 	capture "$T/shown" "$T/c.err" -i any -c 2 'tcp dst port 80 and tcp[13] & 2 != 0'
 	download
@@ -227,6 +249,7 @@ two_hosts
 files
 serve 100000
 shown
+at_once
 download_shown
 limits
 piped
