@@ -34,12 +34,22 @@ more_lines() {
 	[ "$(lines "$1")" -gt "$2" ]
 }
 
-# reloads WORDS: SIGHUP makes it say so.
+# reloads WORDS: SIGHUP makes it say so. Where other networks come and go, the kernel has an interface wait
+# for its lock.
 reloads() {
-	local before
+	local before begun=$SECONDS
 	before=$(lines "$1")
 	kill -HUP "$vm"
-	wait_for 10 more_lines "$1" "$before" || fail "no '$1' after SIGHUP"
+	wait_for 60 more_lines "$1" "$before" || fail "no '$1' after SIGHUP: $(threads)"
+	[ $((SECONDS - begun)) -le 5 ] || note "a reload took $((SECONDS - begun)) s"
+}
+
+# What vmirror's threads wait for.
+threads() {
+	local task
+	for task in "/proc/$vm/task"/*; do
+		echo "$(cat "$task/comm"):" "$(head -n 4 "$task/stack" 2>/dev/null | xargs)"
+	done
 }
 
 # bad WORDS LINE...: such a file changes nothing, and is told with its place.
