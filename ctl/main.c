@@ -15,7 +15,6 @@
 #include "ctl/help.h"
 #include "ctl/say.h"
 #include "devargs/error.h"
-#include "devargs/value.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -30,22 +29,6 @@ open_standard(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
-}
-
-static int
-read_place(struct ctl *ctl, struct vmirror_error *err)
-{
-	ctl->place.pid = ctl_words_value(&ctl->words, CTL_KEY_PID);
-	ctl->place.control = ctl_words_value(&ctl->words, CTL_KEY_CONTROL);
-	if (ctl->place.pid != NULL && ctl->place.control != NULL)
-		return vmirror_error_set(err, -EINVAL,
-					 "-p and --control both name the process; right would be "
-					 "one of them");
-	if (ctl->place.pid != NULL && !vmirror_value_is_digits(ctl->place.pid))
-		return vmirror_error_set(err, -EINVAL,
-					 "-p: '%.64s' is no number of a process; as in -p 4711",
-					 ctl->place.pid);
-	return 0;
 }
 
 /* @return whether that was all */
@@ -105,7 +88,7 @@ run(struct ctl *ctl, int argc, char *argv[], struct vmirror_error *err)
 						   "no command; 'vmirrorctl --help' lists "
 						   "them, 'vmirrorctl capture' shows packets"));
 	}
-	ret = read_place(ctl, err);
+	ret = ctl_read_place(&ctl->place, &ctl->words, err);
 	if (ret < 0)
 		return ctl_usage(ctl, ret);
 	return ctl->command->run(ctl, err);
