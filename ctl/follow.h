@@ -15,11 +15,16 @@ struct ctl_follow {
 	bool statistics; /**< a line of them every second */
 	bool progress;   /**< a count that changes, where stderr is a terminal */
 	pid_t child;     /**< that shows the packets; its end is the mirror's. 0: none */
+	pid_t parent;    /**< that wants them; so is its end. 0: none */
+	/** Through which somebody reads them; what comes when he has gone is lost to nobody. NULL: none */
+	const char *fifo;
+	/** Quiet, but for packets that were dropped, of this. NULL: for nothing */
+	const char *losses;
 };
 
 /**
  * Wait, then take the mirror away, wait for the child, and print the counts. A second Ctrl-C ends the
- * program at once, and what it leaves the process takes away.
+ * program at once, and what it leaves the process takes away; where there is a parent, SIGKILL does.
  *
  * @return 0: it ended as it was meant to; -errno with err set
  */

@@ -2,7 +2,7 @@
 
 /*
  * vmirrorctl, the client of the control socket: no EAL, no DPDK. Each command is in a file named
- * after it or its kind; what they share, beside. This reads the line and calls one.
+ * after it or its kind; what they share, beside. This reads the line and calls one; a line of Wireshark's goes to extcap.c.
  */
 
 #include <errno.h>
@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "ctl/commands.h"
+#include "ctl/extcap.h"
+#include "ctl/extcap_line.h"
 #include "ctl/help.h"
 #include "ctl/say.h"
 #include "devargs/error.h"
@@ -73,6 +75,8 @@ run(struct ctl *ctl, int argc, char *argv[], struct vmirror_error *err)
 	static const struct ctl_option *const tables[] = {ctl_options, NULL};
 	int ret, at;
 
+	if (ctl_extcap_is_meant(argc, argv))
+		return ctl_run_extcap(ctl, argc, argv, err);
 	ret = ctl_words_parse(&ctl->words, tables, argc - 1, argv + 1, CTL_WORDS_BEFORE_ARGS, err);
 	if (ret < 0)
 		return ctl_usage(ctl, ret);
