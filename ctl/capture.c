@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/capture.h"
 #include "ctl/capture_spec.h"
 #include "ctl/commands.h"
 #include "ctl/files.h"
@@ -69,18 +70,15 @@ build_check(const struct run *run, char text[VMIRROR_SPEC_TEXT_SIZE], struct vmi
 
 /* What a file has is not given up for a slip in the filter. */
 static int
-check_before(struct run *run, struct vmirror_error *err)
+check_before(struct ctl_session *session, const char *spec, const struct ctl_output *out,
+	     struct vmirror_error *err)
 {
-	const char *specs[] = {run->spec};
-
-	return ctl_output_is_filled(&run->out)
-		       ? ctl_plan_check(&run->session, specs, 1, run->out.fd, NULL, err)
-		       : 0;
+	return ctl_output_is_filled(out) ? ctl_plan_check(session, &spec, 1, out->fd, NULL, err)
+					 : 0;
 }
 
-/* The name that the process would have given means nothing to whoever named no mirror. */
-static int
-without_name(int ret, struct vmirror_error *err)
+int
+ctl_capture_without_name(int ret, struct vmirror_error *err)
 {
 	const char *name = "mirror '", *end = strstr(err->text, "': ");
 
@@ -89,24 +87,24 @@ without_name(int ret, struct vmirror_error *err)
 	return ret;
 }
 
-static int
-add(struct run *run, struct vmirror_error *err)
+int
+ctl_capture_add(struct ctl_session *session, const char *spec, struct ctl_output *out,
+		json_t **added, struct vmirror_error *err)
 {
 	int ret;
 
-	ret = without_name(check_before(run, err), err);
+	ret = ctl_capture_without_name(check_before(session, spec, out, err), err);
 	if (ret == 0)
-		ret = ctl_output_empty(&run->out, err);
+		ret = ctl_output_empty(out, err);
 	if (ret != 0)
 		return ret;
-	ret = ctl_call_fd(&run->session, "add",
-			  ctl_must(json_pack("{s:s, s:b}", "spec", run->spec, "persist", false)),
-			  run->out.fd, &run->added, err);
+	ret = ctl_call_fd(session, "add",
+			  ctl_must(json_pack("{s:s, s:b}", "spec", spec, "persist", false)),
+			  out->fd, added, err);
 	if (ret != 0)
-		return without_name(ret, err);
-	run->follow.name = ctl_json_text(run->added, "name");
+		return ctl_capture_without_name(ret, err);
 	/* Only when the process closes its end is the pipe's end there. */
-	ctl_output_close(&run->out);
+	ctl_output_close(out);
 	return 0;
 }
 
@@ -188,11 +186,12 @@ capture(struct run *run, const struct ctl_place *place, struct vmirror_error *er
 		return ret;
 	ret = ctl_session_open(&run->session, place, err);
 	if (ret == 0)
-		ret = add(run, err);
+		ret = ctl_capture_add(&run->session, run->spec, &run->out, &run->added, err);
 	if (ret != 0) {
 		ctl_output_discard(&run->out);
 		return ret;
 	}
+	run->follow.name = ctl_json_text(run->added, "name");
 	supply(run);
 	say_what(run);
 	ret = show(run, err);

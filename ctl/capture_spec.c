@@ -14,8 +14,6 @@
 #include "devargs/error.h"
 #include "devargs/value.h"
 
-#define SNAPLEN_MAX 262144
-
 static int
 add_port(struct vmirror_spec *spec, const char *port, struct vmirror_error *err)
 {
@@ -33,11 +31,13 @@ add_port(struct vmirror_spec *spec, const char *port, struct vmirror_error *err)
 }
 
 static int
-read_snaplen(struct vmirror_spec *spec, const char *value, struct vmirror_error *err)
+read_snaplen(struct vmirror_spec *spec, const char *value, const char *what,
+	     struct vmirror_error *err)
 {
-	static const struct vmirror_value_limits limits = {.min = 0, .max = SNAPLEN_MAX};
+	static const struct vmirror_value_limits limits = {.min = 0,
+							   .max = CTL_CAPTURE_SNAPLEN_MAX};
 	uint64_t number;
-	int ret = vmirror_value_number(&number, value, &limits, "-s", err);
+	int ret = vmirror_value_number(&number, value, &limits, what, err);
 
 	if (ret == 0)
 		spec->snaplen = (uint32_t)number;
@@ -88,13 +88,14 @@ read_autostop(struct vmirror_spec *spec, const char *value, struct vmirror_error
 }
 
 static int
-read_direction(struct vmirror_spec *spec, const char *value, struct vmirror_error *err)
+read_direction(struct vmirror_spec *spec, const char *value, const char *what,
+	       struct vmirror_error *err)
 {
 	static const char *const words[] = {"in", "out", "inout", NULL};
 	static const enum vmirror_spec_dir dirs[] = {VMIRROR_SPEC_RX, VMIRROR_SPEC_TX,
 						     VMIRROR_SPEC_RXTX};
 	unsigned int index;
-	int ret = vmirror_value_choice(&index, value, words, "-Q", err);
+	int ret = vmirror_value_choice(&index, value, words, what, err);
 
 	if (ret == 0)
 		spec->dir = dirs[index];
@@ -113,18 +114,21 @@ add_display(struct ctl_capture *capture, char letter)
 static int
 read_option(struct ctl_capture *capture, const struct ctl_given *given, struct vmirror_error *err)
 {
+	char shown[CTL_OPTION_SHOW_SIZE];
+	const char *what = ctl_option_show(shown, given->option);
+
 	switch (given->option->key) {
 	case CTL_KEY_PORT:
 		return add_port(&capture->spec, given->value, err);
 	case CTL_KEY_SNAPLEN:
-		return read_snaplen(&capture->spec, given->value, err);
+		return read_snaplen(&capture->spec, given->value, what, err);
 	case CTL_KEY_COUNT:
 		return read_limit(&capture->spec.count, given->value, 1, "the count of packets",
 				  err);
 	case CTL_KEY_AUTOSTOP:
 		return read_autostop(&capture->spec, given->value, err);
 	case CTL_KEY_DIRECTION:
-		return read_direction(&capture->spec, given->value, err);
+		return read_direction(&capture->spec, given->value, what, err);
 	case CTL_KEY_DISPLAY:
 		add_display(capture, given->option->letter);
 		return 0;
@@ -205,6 +209,18 @@ ctl_capture_parse(struct ctl_capture *capture, const struct ctl_words *words,
 	if (ret == 0 && capture->spec.n_ports == 0)
 		capture->spec.all_ports = true;
 	return ret;
+}
+
+void
+ctl_capture_set_port(struct ctl_capture *capture, const char *port)
+{
+	struct vmirror_spec *spec = &capture->spec;
+
+	while (spec->n_ports > 0)
+		free(spec->ports[--spec->n_ports]);
+	spec->all_ports = false;
+	spec->ports = ctl_must(reallocarray(spec->ports, 1, sizeof(*spec->ports)));
+	spec->ports[spec->n_ports++] = ctl_must(strdup(port));
 }
 
 /* On the stack of whoever builds. */

@@ -11,6 +11,9 @@
 /** Flags that are passed on to tcpdump: "-n", its terminator included. */
 #define CTL_CAPTURE_DISPLAY_MAX 32
 
+/** Of a packet that is kept. */
+#define CTL_CAPTURE_SNAPLEN_MAX 262144
+
 struct ctl_capture {
 	struct vmirror_spec spec; /**< without a sink */
 	const char *file;         /**< -w; NULL: none */
@@ -33,6 +36,10 @@ struct ctl_capture {
 int
 ctl_capture_parse(struct ctl_capture *capture, const struct ctl_words *words,
 		  struct vmirror_error *err);
+
+/** Of this port, whatever ports the flags have. */
+void
+ctl_capture_set_port(struct ctl_capture *capture, const char *port);
 
 /**
  * Write the spec with a sink of files: vmirror_spec_parse() takes it.

@@ -10,6 +10,7 @@
 
 #include "devargs/error.h"
 #include "devargs/nearest.h"
+#include "devargs/value.h"
 
 #define MAX_COMMANDS 32
 
@@ -170,4 +171,20 @@ ctl_command_check_args(const struct ctl_command *command, unsigned int n_args,
 				 n_args < command->min_args ? "something is missing"
 							    : "that is too much",
 				 command->name, *command->args != '\0' ? " " : "", command->args);
+}
+
+int
+ctl_read_place(struct ctl_place *place, const struct ctl_words *words, struct vmirror_error *err)
+{
+	place->pid = ctl_words_value(words, CTL_KEY_PID);
+	place->control = ctl_words_value(words, CTL_KEY_CONTROL);
+	if (place->pid != NULL && place->control != NULL)
+		return vmirror_error_set(err, -EINVAL,
+					 "-p and --control both name the process; right would be "
+					 "one of them");
+	if (place->pid != NULL && !vmirror_value_is_digits(place->pid))
+		return vmirror_error_set(err, -EINVAL,
+					 "-p: '%.64s' is no number of a process; as in -p 4711",
+					 place->pid);
+	return 0;
 }

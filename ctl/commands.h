@@ -45,6 +45,10 @@ int
 ctl_command_check_args(const struct ctl_command *command, unsigned int n_args,
 		       struct vmirror_error *err);
 
+/** Which process the options name. @return 0; -EINVAL with err set */
+int
+ctl_read_place(struct ctl_place *place, const struct ctl_words *words, struct vmirror_error *err);
+
 /** Mark a failure as one of usage. @return ret */
 static inline int
 ctl_usage(struct ctl *ctl, int ret)

@@ -17,12 +17,14 @@
 #include "ctl/clock.h"
 #include "ctl/counters.h"
 #include "ctl/json.h"
+#include "ctl/output.h"
 #include "ctl/say.h"
 #include "devargs/error.h"
 
 #define WATCH_MS      100
 #define PROGRESS_MS   200
 #define STATISTICS_MS 1000
+#define PARENT_MS     1000
 
 enum end {
 	END_NOT_YET,
@@ -94,6 +96,23 @@ print_counts(const json_t *stats)
 	fprintf(stderr, "%" PRIu64 " packets captured\n", ctl_json_number(stats, "delivered"));
 	fprintf(stderr, "%" PRIu64 " packets filtered\n", ctl_json_number(stats, "filtered"));
 	fprintf(stderr, "%" PRIu64 " packets dropped%s%s\n", lost, lost > 0 ? ": " : "", reasons);
+}
+
+static void
+say_losses(const struct ctl_follow *follow, const struct state *state)
+{
+	char reasons[256];
+	uint64_t lost;
+
+	/* What was refused when its reader had gone is nobody's loss. */
+	if (state->end == END_CHILD) {
+		json_object_del(state->stats, "sink_rejected");
+		json_object_del(state->stats, "write_error");
+		json_object_del(state->stats, "unknown");
+	}
+	lost = ctl_counters_lost(state->stats, reasons, sizeof(reasons));
+	if (lost > 0)
+		ctl_say("%s: %" PRIu64 " packets dropped: %s", follow->losses, lost, reasons);
 }
 
 static void
@@ -194,6 +213,13 @@ read_signals(const struct ctl_follow *follow, struct state *state, int signals)
 	}
 }
 
+/* Killed, he could not tell us. */
+static bool
+has_parent_ended(const struct ctl_follow *follow)
+{
+	return follow->parent != 0 && getppid() != follow->parent;
+}
+
 static int
 wait_for_end(const struct ctl_follow *follow, struct state *state, int signals,
 	     struct vmirror_error *err)
@@ -207,12 +233,14 @@ wait_for_end(const struct ctl_follow *follow, struct state *state, int signals,
 	if (has_child_ended(follow, state))
 		state->end = END_CHILD;
 	while (state->end == END_NOT_YET) {
-		if (poll(ready, 2, -1) < 0 && errno != EINTR)
+		if (poll(ready, 2, follow->parent != 0 ? PARENT_MS : -1) < 0 && errno != EINTR)
 			return vmirror_error_set(err, -errno, "cannot wait: %s", strerror(errno));
 		if (ready[0].revents != 0)
 			read_notifications(follow, state, err);
 		if (ready[1].revents != 0)
 			read_signals(follow, state, signals);
+		if (state->end == END_NOT_YET && has_parent_ended(follow))
+			state->end = END_SIGNAL;
 		if (!follow->quiet && state->stats != NULL)
 			print_progress(follow, state);
 	}
@@ -236,8 +264,11 @@ stay(const struct ctl_follow *follow, struct state *state, struct vmirror_error 
 		return vmirror_error_set(err, signals, "cannot wait for signals: %s",
 					 strerror(-signals));
 	ret = wait_for_end(follow, state, signals, err);
-	/* From here on Ctrl-C is the second one. */
-	give_signals_back(signals);
+	/* From here on Ctrl-C is the second one. A parent has SIGKILL, and hears how it ended before. */
+	if (follow->parent == 0)
+		give_signals_back(signals);
+	else
+		close(signals);
 	return ret;
 }
 
@@ -307,6 +338,14 @@ conclude(const struct ctl_follow *follow, const struct state *state, const char 
 	return 0;
 }
 
+/* Whoever goes first has seen enough; that the sink then fails, or that somebody tells us, follows. */
+static bool
+has_reader_gone(const struct ctl_follow *follow, const struct state *state)
+{
+	return follow->fifo != NULL && (state->end == END_FAILED || state->end == END_SIGNAL) &&
+	       !ctl_output_has_reader(follow->fifo);
+}
+
 int
 ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err)
 {
@@ -316,7 +355,8 @@ ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err)
 
 	ret = stay(follow, &state, err);
 	wipe(&state);
-	if (state.end == END_FAILED && has_child_ended(follow, &state))
+	if ((state.end == END_FAILED && has_child_ended(follow, &state)) ||
+	    has_reader_gone(follow, &state))
 		state.end = END_CHILD;
 	if (ret == 0 && state.end == END_CHILD)
 		ret = ask_why(follow, &state, err);
@@ -330,6 +370,8 @@ ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err)
 		ctl_say("%s ended: %s", follow->name, reason);
 	if (state.stats != NULL && !follow->quiet)
 		print_counts(state.stats);
+	else if (state.stats != NULL && follow->losses != NULL)
+		say_losses(follow, &state);
 	if (ret == 0)
 		ret = conclude(follow, &state, reason, err);
 	json_decref(state.stats);

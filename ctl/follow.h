@@ -17,12 +17,17 @@ struct ctl_follow {
 	/** Called with each statistics of the mirror, the last of them exact. NULL: not called */
 	void (*heard)(void *arg, const json_t *stats);
 	void *arg;
-	pid_t child; /**< that shows the packets; its end is the mirror's. 0: none */
+	pid_t child;  /**< that shows the packets; its end is the mirror's. 0: none */
+	pid_t parent; /**< that wants them; so is its end. 0: none */
+	/** Through which somebody reads them; what comes when he has gone is lost to nobody. NULL: none */
+	const char *fifo;
+	/** Quiet, but for packets that were dropped, of this. NULL: for nothing */
+	const char *losses;
 };
 
 /**
  * Wait, then take the mirror away, wait for the child, and print the counts. A second Ctrl-C ends the
- * program at once, and what it leaves the process takes away.
+ * program at once, and what it leaves the process takes away; where there is a parent, SIGKILL does.
  *
  * @return 0: it ended as it was meant to; -errno with err set
  */

@@ -56,7 +56,7 @@ ctl_help_all(void)
 	puts("\n"
 	     "vmirrorctl help COMMAND has a command's options. Exit status: 0, 1 when something "
 	     "failed,\n"
-	     "2 for bad usage.");
+	     "2 for bad usage. In Wireshark's extcap folder it has Wireshark capture.");
 }
 
 void

@@ -2,7 +2,7 @@
 
 /*
  * vmirrorctl, the client of the control socket: no EAL, no DPDK. Each command is in a file named
- * after it or its kind; what they share, beside. This reads the line and calls one.
+ * after it or its kind; what they share, beside. This reads the line and calls one; a line of Wireshark's goes to extcap.c.
  */
 
 #include <errno.h>
@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 #include "ctl/commands.h"
+#include "ctl/extcap.h"
+#include "ctl/extcap_line.h"
 #include "ctl/help.h"
 #include "ctl/say.h"
 #include "devargs/error.h"
-#include "devargs/value.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -30,22 +31,6 @@ open_standard(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
-}
-
-static int
-read_place(struct ctl *ctl, struct vmirror_error *err)
-{
-	ctl->place.pid = ctl_words_value(&ctl->words, CTL_KEY_PID);
-	ctl->place.control = ctl_words_value(&ctl->words, CTL_KEY_CONTROL);
-	if (ctl->place.pid != NULL && ctl->place.control != NULL)
-		return vmirror_error_set(err, -EINVAL,
-					 "-p and --control both name the process; right would be "
-					 "one of them");
-	if (ctl->place.pid != NULL && !vmirror_value_is_digits(ctl->place.pid))
-		return vmirror_error_set(err, -EINVAL,
-					 "-p: '%.64s' is no number of a process; as in -p 4711",
-					 ctl->place.pid);
-	return 0;
 }
 
 /* @return whether that was all */
@@ -90,6 +75,8 @@ run(struct ctl *ctl, int argc, char *argv[], struct vmirror_error *err)
 	static const struct ctl_option *const tables[] = {ctl_options, NULL};
 	int ret, at;
 
+	if (ctl_extcap_is_meant(argc, argv))
+		return ctl_run_extcap(ctl, argc, argv, err);
 	ret = ctl_words_parse(&ctl->words, tables, argc - 1, argv + 1, CTL_WORDS_BEFORE_ARGS, err);
 	if (ret < 0)
 		return ctl_usage(ctl, ret);
@@ -105,7 +92,7 @@ run(struct ctl *ctl, int argc, char *argv[], struct vmirror_error *err)
 						   "no command; 'vmirrorctl --help' lists "
 						   "them, 'vmirrorctl capture' shows packets"));
 	}
-	ret = read_place(ctl, err);
+	ret = ctl_read_place(&ctl->place, &ctl->words, err);
 	if (ret < 0)
 		return ctl_usage(ctl, ret);
 	return ctl->command->run(ctl, err);

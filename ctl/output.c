@@ -10,9 +10,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "ctl/clock.h"
 #include "devargs/error.h"
+
+#define OPEN_FLAGS (O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+
+/* Between two looks whether a fifo is read. */
+#define LOOK_MS 20
 
 static int
 fail(const char *path, int error, struct vmirror_error *err)
@@ -69,23 +76,58 @@ examine(struct ctl_output *out, struct vmirror_error *err)
 int
 ctl_output_open(struct ctl_output *out, const char *path, struct vmirror_error *err)
 {
-	const int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	int ret;
 
 	*out = (struct ctl_output){.fd = -1};
 	snprintf(out->path, sizeof(out->path), "%s", path);
 	if (strcmp(path, "-") == 0)
 		return open_stdout(out, err);
-	out->fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+	out->fd = open(path, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
 	out->created = out->fd >= 0;
 	if (out->fd < 0 && errno == EEXIST)
-		out->fd = open(path, flags);
+		out->fd = open(path, OPEN_FLAGS);
 	if (out->fd < 0)
 		return fail(path, errno, err);
 	ret = examine(out, err);
 	if (ret != 0)
 		ctl_output_discard(out);
 	return ret;
+}
+
+int
+ctl_output_open_fifo(struct ctl_output *out, const char *path, int timeout_ms,
+		     struct vmirror_error *err)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+	int64_t end = ctl_now_ms() + timeout_ms;
+	struct stat st;
+	int ret;
+
+	*out = (struct ctl_output){.fd = -1};
+	snprintf(out->path, sizeof(out->path), "%s", path);
+	/* One that its reader has given up and removed is not made again. */
+	if (lstat(path, &st) != 0)
+		return fail(path, errno, err);
+	if (!S_ISFIFO(st.st_mode))
+		return vmirror_error_set(err, -EINVAL, "%s is no fifo; mkfifo makes one", path);
+	while ((out->fd = open(path, OPEN_FLAGS)) < 0 && errno == ENXIO && ctl_now_ms() < end)
+		nanosleep(&pause, NULL);
+	if (out->fd < 0)
+		return fail(path, errno, err);
+	ret = examine(out, err);
+	if (ret != 0)
+		ctl_output_discard(out);
+	return ret;
+}
+
+bool
+ctl_output_has_reader(const char *fifo)
+{
+	int fd = open(fifo, OPEN_FLAGS);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 bool

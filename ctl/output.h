@@ -28,6 +28,19 @@ struct ctl_output {
 int
 ctl_output_open(struct ctl_output *out, const char *path, struct vmirror_error *err);
 
+/**
+ * Open a fifo that somebody made who is about to read it, and wait until he does, so long at the most.
+ *
+ * @return 0, or -errno with err set
+ */
+int
+ctl_output_open_fifo(struct ctl_output *out, const char *path, int timeout_ms,
+		     struct vmirror_error *err);
+
+/** Whether a fifo has a reader. */
+bool
+ctl_output_has_reader(const char *fifo);
+
 /** Whether there is something in it. */
 bool
 ctl_output_is_filled(const struct ctl_output *out);

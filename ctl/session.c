@@ -98,8 +98,8 @@ await(struct ctl_session *session, const char *method, int timeout_ms, json_t **
 }
 
 static int
-call(struct ctl_session *session, const char *method, json_t *params, int fd, int timeout_ms,
-     json_t **result, struct vmirror_error *err)
+ask(struct ctl_session *session, const char *method, json_t *params, int fd,
+    struct vmirror_error *err)
 {
 	json_t *request;
 	char *text;
@@ -116,7 +116,23 @@ call(struct ctl_session *session, const char *method, json_t *params, int fd, in
 	text[len++] = '\n'; /* where its end was: it is told by its length */
 	ret = ctl_link_send(&session->link, text, len, &fd, fd >= 0 ? 1 : 0, err);
 	free(text);
+	return ret;
+}
+
+static int
+call(struct ctl_session *session, const char *method, json_t *params, int fd, int timeout_ms,
+     json_t **result, struct vmirror_error *err)
+{
+	int ret = ask(session, method, params, fd, err);
+
 	return ret == 0 ? await(session, method, timeout_ms, result, err) : ret;
+}
+
+int
+ctl_call_within(struct ctl_session *session, const char *method, json_t *params, int timeout_ms,
+		json_t **result, struct vmirror_error *err)
+{
+	return call(session, method, params, -1, timeout_ms, result, err);
 }
 
 int
@@ -154,19 +170,27 @@ ctl_notified(struct ctl_session *session, int timeout_ms, json_t **params,
 	return 1;
 }
 
-static int
-ask_version(struct ctl_session *session, int timeout_ms, struct vmirror_error *err)
+int
+ctl_session_greet(struct ctl_session *session, int fd, struct vmirror_error *err)
 {
-	json_int_t protocol;
 	int ret;
 
-	ret = call(session, "version",
-		   ctl_must(json_pack("{s:i, s:s}", "protocol", CTL_PROTOCOL, "client",
-				      "vmirrorctl " CTL_VERSION)),
-		   -1, timeout_ms, &session->peer, err);
+	*session = (struct ctl_session){0};
+	ctl_link_init(&session->link, fd);
+	ret = ask(session, "version",
+		  ctl_must(json_pack("{s:i, s:s}", "protocol", CTL_PROTOCOL, "client",
+				     "vmirrorctl " CTL_VERSION)),
+		  -1, err);
 	if (ret != 0)
-		return ret;
-	protocol = json_integer_value(json_object_get(session->peer, "protocol"));
+		ctl_session_close(session);
+	return ret;
+}
+
+static int
+check_protocol(const struct ctl_session *session, struct vmirror_error *err)
+{
+	json_int_t protocol = json_integer_value(json_object_get(session->peer, "protocol"));
+
 	if (protocol == CTL_PROTOCOL)
 		return 0;
 	return vmirror_error_set(err, -EPROTO,
@@ -177,17 +201,24 @@ ask_version(struct ctl_session *session, int timeout_ms, struct vmirror_error *e
 				 (int)protocol);
 }
 
-static int
-begin(struct ctl_session *session, int fd, int timeout_ms, struct vmirror_error *err)
+int
+ctl_session_greeted(struct ctl_session *session, int timeout_ms, struct vmirror_error *err)
 {
-	int ret;
+	int ret = await(session, "version", timeout_ms, &session->peer, err);
 
-	*session = (struct ctl_session){0};
-	ctl_link_init(&session->link, fd);
-	ret = ask_version(session, timeout_ms, err);
+	if (ret == 0)
+		ret = check_protocol(session, err);
 	if (ret != 0)
 		ctl_session_close(session);
 	return ret;
+}
+
+static int
+begin(struct ctl_session *session, int fd, int timeout_ms, struct vmirror_error *err)
+{
+	int ret = ctl_session_greet(session, fd, err);
+
+	return ret == 0 ? ctl_session_greeted(session, timeout_ms, err) : ret;
 }
 
 int

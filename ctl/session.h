@@ -38,6 +38,15 @@ ctl_session_open(struct ctl_session *session, const struct ctl_place *place,
 int
 ctl_session_on(struct ctl_session *session, int fd, struct vmirror_error *err);
 
+/**
+ * The same in two steps, for those who greet several and await all of them: an answer that is there
+ * is had with a timeout of 0, too. A session that fails is closed.
+ */
+int
+ctl_session_greet(struct ctl_session *session, int fd, struct vmirror_error *err);
+int
+ctl_session_greeted(struct ctl_session *session, int timeout_ms, struct vmirror_error *err);
+
 /** Ends what belongs to the connection. Takes one that is zeroed. */
 void
 ctl_session_close(struct ctl_session *session);
@@ -53,7 +62,12 @@ int
 ctl_call(struct ctl_session *session, const char *method, json_t *params, json_t **result,
 	 struct vmirror_error *err);
 
-/** The same, with a descriptor, which stays the caller's. */
+/** The same; -ETIMEDOUT: no answer within that time. */
+int
+ctl_call_within(struct ctl_session *session, const char *method, json_t *params, int timeout_ms,
+		json_t **result, struct vmirror_error *err);
+
+/** As ctl_call(), with a descriptor, which stays the caller's. */
 int
 ctl_call_fd(struct ctl_session *session, const char *method, json_t *params, int fd,
 	    json_t **result, struct vmirror_error *err);

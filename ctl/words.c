@@ -18,7 +18,6 @@
 #include "devargs/nearest.h"
 
 #define MAX_OPTIONS 64
-#define SHOW_SIZE   64
 
 struct scan {
 	struct ctl_words *words;
@@ -28,14 +27,13 @@ struct scan {
 	int at;
 };
 
-/* As it is typed. */
-static const char *
-show(char buf[SHOW_SIZE], const struct ctl_option *option)
+const char *
+ctl_option_show(char buf[CTL_OPTION_SHOW_SIZE], const struct ctl_option *option)
 {
 	if (option->name != NULL)
-		snprintf(buf, SHOW_SIZE, "--%s", option->name);
+		snprintf(buf, CTL_OPTION_SHOW_SIZE, "--%s", option->name);
 	else
-		snprintf(buf, SHOW_SIZE, "-%c", option->letter);
+		snprintf(buf, CTL_OPTION_SHOW_SIZE, "-%c", option->letter);
 	return buf;
 }
 
@@ -84,14 +82,15 @@ give(struct scan *scan, const struct ctl_option *option, const char *value,
      struct vmirror_error *err)
 {
 	struct ctl_words *words = scan->words;
-	char shown[SHOW_SIZE];
+	char shown[CTL_OPTION_SHOW_SIZE];
 
 	for (unsigned int i = 0; i < words->n_given && !option->repeatable; i++)
 		if (words->given[i].option->key == option->key)
 			return vmirror_error_set(err, -EINVAL, "%s is given twice",
-						 show(shown, option));
+						 ctl_option_show(shown, option));
 	if (option->key == CTL_KEY_REFUSED)
-		return vmirror_error_set(err, -EINVAL, "%s %s", show(shown, option), option->help);
+		return vmirror_error_set(err, -EINVAL, "%s %s", ctl_option_show(shown, option),
+					 option->help);
 	words->given =
 		ctl_must(reallocarray(words->given, words->n_given + 1, sizeof(*words->given)));
 	words->given[words->n_given++] = (struct ctl_given){.option = option, .value = value};
@@ -108,7 +107,7 @@ is_number(const char *word)
 static int
 give_next(struct scan *scan, const struct ctl_option *option, struct vmirror_error *err)
 {
-	char shown[SHOW_SIZE];
+	char shown[CTL_OPTION_SHOW_SIZE];
 	bool more = scan->at < scan->argc;
 
 	if (option->optional && !(more && is_number(scan->argv[scan->at])))
@@ -116,7 +115,7 @@ give_next(struct scan *scan, const struct ctl_option *option, struct vmirror_err
 	/* A refused option's value does not matter. */
 	if (!more && option->key != CTL_KEY_REFUSED)
 		return vmirror_error_set(err, -EINVAL, "%s needs a value: %s %s",
-					 show(shown, option), shown, option->value);
+					 ctl_option_show(shown, option), shown, option->value);
 	return give(scan, option, more ? scan->argv[scan->at++] : NULL, err);
 }
 

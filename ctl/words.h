@@ -44,6 +44,14 @@ enum ctl_key {
 	CTL_KEY_SECONDS,
 	CTL_KEY_FILES,
 	CTL_KEY_COMMAND,
+	CTL_KEY_INTERFACE, /**< this and those to FIFO: Wireshark's */
+	CTL_KEY_INTERFACES,
+	CTL_KEY_DLTS,
+	CTL_KEY_CONFIG,
+	CTL_KEY_RELOAD,
+	CTL_KEY_ASKED_VERSION,
+	CTL_KEY_CAPTURE,
+	CTL_KEY_FIFO,
 	CTL_KEY_DISPLAY, /**< passed on to tcpdump */
 	CTL_KEY_ALWAYS,  /**< asks for what is always so */
 	CTL_KEY_REFUSED, /**< there is none of it; help says why */
@@ -59,6 +67,13 @@ struct ctl_option {
 	/** The value may be left out: it is behind '=', or the next word when that is a number. */
 	bool optional;
 };
+
+/** What an option is called where it is typed. */
+#define CTL_OPTION_SHOW_SIZE 64
+
+/** As it is typed: --name where it has one, else -l. @return buf */
+const char *
+ctl_option_show(char buf[CTL_OPTION_SHOW_SIZE], const struct ctl_option *option);
 
 struct ctl_given {
 	const struct ctl_option *option;

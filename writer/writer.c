@@ -475,10 +475,19 @@ is_read_along(const struct vmirror_writer *w)
 	return w->file != NULL && w->file->file.out.is_pipe && w->compress == NULL;
 }
 
+/* Whoever reads waits for the header: dumpcap opens no other pipe before, and can be told nothing. */
+static void
+send_header(struct vmirror_writer *w)
+{
+	if (!w->headed && is_read_along(w) && begin(w) == VMIRROR_WRITER_TAKEN)
+		vmirror_queue_send(w, false);
+}
+
 void
 vmirror_writer_poll(struct vmirror_writer *w)
 {
 	w->now_ns = vmirror_writer_now_ns();
+	send_header(w);
 	vmirror_queue_settle(w);
 	send_old(w, is_read_along(w) ? FLUSH_PIPE_NS : FLUSH_NS);
 	if (w->rotate_at != 0 && w->now_ns >= w->rotate_at && w->file != NULL && !loses(w) &&

@@ -23,6 +23,9 @@ expect "the client, its manual page and its completion" test \
 	"$(find "$T/root" -name 'vmirrorctl*' -type f -printf '%P\n' | sed 's|.*/\(.*/.*\)|\1|' | sort | xargs)" = \
 	"bin/vmirrorctl completions/vmirrorctl man1/vmirrorctl.1"
 lib=$(dirname "$so")
+extcap=$(find "$T/root" -path '*/wireshark/extcap/vmirrorctl')
+expect "the client in Wireshark's extcap folder, by a link that leads to it" \
+	grep -q '^extcap {version=.*}{display=vmirror}$' <("$extcap" --extcap-interfaces)
 prefix=$(sed -n 's/^prefix=//p' "$lib/pkgconfig/libvmirror.pc")
 
 # The staged pkg-config file of a root, as if the prefix had been there.

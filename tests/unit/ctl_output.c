@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl/output.h"
@@ -142,6 +143,38 @@ from_the_root(void **state)
 	assert_string_equal(path, "/x");
 }
 
+/* Who made it reads it soon; who has removed it does not want another. */
+static void
+fifo_to_wait_for(void **state)
+{
+	struct ctl_output out;
+	struct vmirror_error err = {""};
+	pid_t pid;
+
+	assert_int_equal(ctl_output_open_fifo(&out, "fifo", 50, &err), -ENOENT);
+	assert_sentence(&err, "fifo cannot be written: No such file");
+	assert_int_equal(access("fifo", F_OK), -1);
+	write_file("file", "x");
+	assert_int_equal(ctl_output_open_fifo(&out, "file", 50, &err), -EINVAL);
+	assert_sentence(&err, "file is no fifo");
+	mkfifo("fifo", 0600);
+	assert_int_equal(ctl_output_open_fifo(&out, "fifo", 50, &err), -ENXIO);
+	assert_false(ctl_output_has_reader("fifo"));
+	pid = fork();
+	if (pid == 0) {
+		usleep(100000);
+		_exit(read(open("fifo", O_RDONLY), &out, 1) == 1 ? 0 : 1);
+	}
+	assert_int_equal(ctl_output_open_fifo(&out, "fifo", 20000, &err), 0);
+	assert_true(ctl_output_has_reader("fifo"));
+	assert_int_equal(fcntl(out.fd, F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(write(out.fd, "x", 1), 1);
+	ctl_output_discard(&out);
+	assert_int_equal(access("fifo", F_OK), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(ctl_output_has_reader("fifo"));
+}
+
 int
 main(void)
 {
@@ -152,6 +185,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(what_is_refused, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(fifo_with_a_reader, folder_set_up,
 						folder_tear_down),
+		cmocka_unit_test_setup_teardown(fifo_to_wait_for, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(from_the_root, folder_set_up, folder_tear_down),
 	};
 

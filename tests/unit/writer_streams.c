@@ -187,6 +187,38 @@ test_slow_reader(void **state)
 	through_pipe("c.pcap", 65536, 65536, 1000);
 }
 
+/* Once, before there is a packet; compressed, with the first. */
+static void
+header_at_once(const char *name, bool at_once)
+{
+	uint8_t bytes[4096];
+	ssize_t first, second;
+	int fds[2];
+
+	writing_init(&t, name);
+	open_pipe(fds, 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	writing_open(&t, 1);
+	close(fds[1]);
+	vmirror_writer_poll(t.writer);
+	first = read(fds[0], bytes, sizeof(bytes));
+	vmirror_writer_poll(t.writer);
+	second = read(fds[0], bytes, sizeof(bytes));
+	writing_finish(&t);
+	assert_true(at_once ? first >= 24 : first < 0);
+	assert_true(second < 0);
+	close(fds[0]);
+	end(NULL);
+}
+
+static void
+test_header(void **state)
+{
+	header_at_once("c.pcapng", true);
+	header_at_once("c.pcap", true);
+	header_at_once("c.pcapng.zst", false);
+}
+
 /* More than all blocks hold: whoever puts learns that it is busy, and nothing is lost. */
 static void
 test_busy(void **state)
@@ -496,7 +528,7 @@ main(void)
 		TEST(test_fifo),         TEST(test_reader_goes),
 		TEST(test_reader_stops), TEST(test_reader_was_never_there),
 		TEST(test_patience),     TEST(test_redirected),
-		TEST(test_full),
+		TEST(test_full),         TEST(test_header),
 	};
 
 	return cmocka_run_group_tests(tests, begin_group, end_group);
