@@ -129,8 +129,13 @@ config() {
 	printf '%s\n' "$@" >/etc/vmirror/web.conf
 }
 
+# journal [NAME]
 journal() {
-	there journalctl -q -o cat -u vmirror@web
+	there journalctl -q -o cat -u "vmirror@${1:-web}"
+}
+
+forwards() {
+	grep -q '^vmirror: forwarding' <(journal "$1")
 }
 
 has_interface() {
@@ -211,6 +216,32 @@ restarts() {
 	expect "another package does not interrupt it" test "$(main_pid)" = "$before"
 }
 
+wrote() {
+	[ -e /var/lib/vmirror/finished.txt ] && [ "$(wc -l </var/lib/vmirror/finished.txt)" -ge "$1" ]
+}
+
+# The example, with its files as they are, but for their size and the port.
+rotates() {
+	local example=/usr/share/doc/vmirror/examples/capture_service n
+	sed 's/rotate_bytes=100M,files=100/rotate_bytes=100k,files=3/' "$example/capture.conf" \
+		>/etc/vmirror/capture.conf
+	cp "$example/finished.sh" /etc/vmirror
+	echo 'EAL="--no-huge -m 128 -l 0 --no-pci --vdev net_tap0,iface=cable1"' >/etc/vmirror/capture.env
+	there systemctl start vmirror@capture
+	wait_for 20 forwards capture || fail "$(journal capture)"
+	there ip addr add 198.51.100.1/24 dev cable1
+	there ip neigh replace 198.51.100.2 lladdr 02:00:00:00:00:02 dev cable1
+	# shellcheck disable=SC2016
+	there bash -c 'for n in {1..600}; do
+			head -c 1400 /dev/zero >/dev/udp/198.51.100.2/9
+		done'
+	expect "examples/capture_service: files are complete, and told of" wait_for 10 wrote 6
+	there systemctl stop vmirror@capture
+	n=$(find /var/lib/vmirror -name 'all_*.pcapng' | wc -l)
+	expect "and the last 3 are kept" test "$n" = 3
+	rm /etc/vmirror/capture.* /etc/vmirror/finished.sh
+}
+
 # gives_up: what is wrong with the options does not change by itself.
 gives_up() {
 	cp /etc/vmirror/web.env /etc/vmirror/bad.env
@@ -221,7 +252,7 @@ gives_up() {
 	expect "with bad options it is not started again and again" \
 		test "$(there systemctl show -P NRestarts vmirror@bad)" = 0
 	expect "and the journal says why" \
-		grep -q "unknown option '--nonsense'" <(there journalctl -q -o cat -u vmirror@bad)
+		grep -q "unknown option '--nonsense'" <(journal bad)
 	rm /etc/vmirror/bad.*
 }
 
@@ -261,6 +292,7 @@ main() {
 		reloads
 		restarts
 		gives_up
+		rotates
 	else
 		systemd=
 	fi
