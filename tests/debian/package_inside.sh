@@ -61,7 +61,8 @@ installed() {
 	echo "ok apt finds whatever the packages recommend, too"
 	install ./vmirror_*.deb
 	echo "ok apt install ./vmirror_*.deb"
-	for part in /usr/bin/vmirror /usr/bin/vmirrorctl "$plugin" /usr/share/man/man1/vmirrorctl.1.gz \
+	for part in /usr/bin/vmirror /usr/bin/vmirrorctl "$plugin" \
+		/usr/share/man/man1/vmirror.1.gz /usr/share/man/man1/vmirrorctl.1.gz \
 		/usr/share/bash-completion/completions/vmirrorctl /usr/share/doc/vmirror/README.md \
 		/lib/systemd/system/vmirror@.service /etc/vmirror; do
 		expect "there is $part" test -e "$part"
