@@ -184,8 +184,8 @@ xdp() {
 	mkdir -p /run/xdp
 	mount -t tmpfs none /run/xdp
 	chown $user /run/xdp
-	if ! ip link set tee0 mtu 1500 || ! vmirror $all "$idle" -- --duration 0.5 \
-		--mirror "name=m,port=0,sink=[net_af_xdp,iface=tee0]"; then
+	if ! vmirror $all "$idle" -- --duration 0.5 --mirror "name=m,port=0,sink=[net_af_xdp,iface=tee0]" &&
+		grep -q 'no AF_XDP socket' "$T/err"; then
 		note "this kernel has no AF_XDP for a veth: $(grep ^vmirror "$T/err" | tail -n 1)"
 		return
 	fi
