@@ -20,6 +20,7 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "devargs/capability.h"
 #include "devargs/error.h"
 
 #include "forward.h"
@@ -34,11 +35,34 @@
 
 #define RSS_WANTED (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
+/* What a vdev that could not be made, or started, wants of the process and has not; maybe nothing. */
+static uint64_t
+find_missing(const char *name, const char *args, char missing[VMIRROR_CAPABILITY_TEXT_SIZE])
+{
+	static const struct {
+		const char *driver;
+		const char *arg; /* with which alone */
+		uint64_t wanted;
+	} drivers[] = {
+		{"net_tap", "", VMIRROR_CAP_NET_ADMIN},
+		{"net_af_packet", "", VMIRROR_CAP_NET_RAW | VMIRROR_CAP_NET_ADMIN},
+		{"net_pcap", "iface=", VMIRROR_CAP_NET_RAW},
+	};
+
+	missing[0] = '\0';
+	for (unsigned int i = 0; i < RTE_DIM(drivers); i++)
+		if (strncmp(name, drivers[i].driver, strlen(drivers[i].driver)) == 0 &&
+		    strstr(args, drivers[i].arg) != NULL)
+			return vmirror_capability_missing(drivers[i].wanted, missing);
+	return 0;
+}
+
 /* EAL goes on without a vdev that it could not make; default pairs would shift unnoticed. */
 static int
 check_vdevs(struct vmirror_error *err)
 {
 	static const char *const prefixes[] = {"net_", "eth_", "virtio_user"};
+	char missing[VMIRROR_CAPABILITY_TEXT_SIZE];
 	struct rte_devargs *devargs;
 	uint16_t id;
 
@@ -48,9 +72,11 @@ check_vdevs(struct vmirror_error *err)
 			if (strncmp(devargs->name, prefixes[i], strlen(prefixes[i])) == 0 &&
 			    rte_eth_dev_get_port_by_name(devargs->name, &id) < 0)
 				return vmirror_error_set(
-					err, -ENODEV,
-					"EAL could not make the vdev '%s'; its log above says why",
-					devargs->name);
+					err, -ENODEV, "EAL could not make the vdev '%s'; %s",
+					devargs->name,
+					find_missing(devargs->name, devargs->args, missing) != 0
+						? missing
+						: "its log above says why");
 	}
 	return 0;
 }
@@ -350,10 +376,13 @@ ports_start(struct ports *ports, struct vmirror_error *err)
 	for (unsigned int i = 0; i < ports->n; i++) {
 		struct port *port = &ports->port[i];
 		int ret = rte_eth_dev_start(port->id);
+		char missing[VMIRROR_CAPABILITY_TEXT_SIZE];
 
 		if (ret < 0)
-			return vmirror_error_set(err, ret, "port '%s' does not start: %s",
-						 port->name, strerror(-ret));
+			return vmirror_error_set(
+				err, ret, "port '%s' does not start: %s", port->name,
+				find_missing(port->name, "", missing) != 0 ? missing
+									   : strerror(-ret));
 		port->started = true;
 		ret = rte_eth_promiscuous_enable(port->id);
 		if (ret < 0 && ret != -ENOTSUP)

@@ -23,6 +23,8 @@
 #include <rte_common.h>
 #include <rte_ethdev.h>
 
+#include "devargs/capability.h"
+
 /* As the kernel tells it. */
 struct state {
 	char name[IFNAMSIZ];
@@ -149,9 +151,8 @@ far_end(const struct nlmsghdr *message)
 	return index;
 }
 
-/* The peer of a veth, what a VLAN's interface or a macvlan lies on. 0: there is none, or unknown */
-static unsigned int
-find_far_end(unsigned int ifindex)
+bool
+vmirror_iface_ask(unsigned int ifindex, union vmirror_iface_reply *reply)
 {
 	struct {
 		struct nlmsghdr header;
@@ -162,23 +163,25 @@ find_far_end(unsigned int ifindex)
 			   .nlmsg_flags = NLM_F_REQUEST},
 		.info = {.ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex},
 	};
-	union {
-		struct nlmsghdr header;
-		char bytes[16384];
-	} reply;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	unsigned int found = 0;
 	ssize_t len = -1;
 
 	if (fd < 0)
-		return 0;
+		return false;
 	if (send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request))
-		len = recv(fd, &reply, sizeof(reply), 0);
-	if (len > 0 && NLMSG_OK(&reply.header, (size_t)len) &&
-	    reply.header.nlmsg_type == RTM_NEWLINK)
-		found = far_end(&reply.header);
+		len = recv(fd, reply, sizeof(*reply), 0);
 	close(fd);
-	return found;
+	return len > 0 && NLMSG_OK(&reply->header, (size_t)len) &&
+	       reply->header.nlmsg_type == RTM_NEWLINK;
+}
+
+/* The peer of a veth, what a VLAN's interface or a macvlan lies on. 0: there is none, or unknown */
+static unsigned int
+find_far_end(unsigned int ifindex)
+{
+	union vmirror_iface_reply reply;
+
+	return vmirror_iface_ask(ifindex, &reply) ? far_end(&reply.header) : 0;
 }
 
 int
@@ -321,6 +324,17 @@ vmirror_iface_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
 	if (iface->fd >= 0)
 		close(iface->fd);
 	free(iface);
+}
+
+int
+vmirror_iface_explain(const char *driver, const char *name, uint64_t wanted, int error,
+		      struct vmirror_error *err)
+{
+	char missing[VMIRROR_CAPABILITY_TEXT_SIZE];
+
+	if (vmirror_capability_missing(wanted, missing) == 0)
+		return error;
+	return vmirror_error_set(err, error, "sink %s: interface '%s': %s", driver, name, missing);
 }
 
 static bool

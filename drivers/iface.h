@@ -10,6 +10,7 @@
  * The control side of sinks, as lib/sink.h has it.
  */
 
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,16 @@ struct vmirror_iface {
 	uint32_t room;    /**< bytes of the longest frame that the PMD takes */
 	uint64_t refused; /**< packets, as of the last look */
 };
+
+/** A message of rtnetlink's. */
+union vmirror_iface_reply {
+	struct nlmsghdr header;
+	char bytes[16384];
+};
+
+/** What the kernel has to say of an interface: RTM_NEWLINK. @return false: nothing */
+bool
+vmirror_iface_ask(unsigned int ifindex, union vmirror_iface_reply *reply);
 
 /** Whether a word can name an interface. @return 0, or -EINVAL with err set */
 int
@@ -72,6 +83,18 @@ vmirror_iface_health(struct vmirror_sink *sink, const struct vmirror_sink_progre
 /** As above; frees it. */
 void
 vmirror_iface_close(struct vmirror_sink *sink, enum vmirror_sink_end end);
+
+/**
+ * For explain(): which capabilities that the driver needs for its interface the process has not. Leaves
+ * the error as it is where none is missing.
+ *
+ * @param name    of the interface
+ * @param wanted  as devargs/capability.h has them
+ * @return        error
+ */
+int
+vmirror_iface_explain(const char *driver, const char *name, uint64_t wanted, int error,
+		      struct vmirror_error *err);
 
 /** Whether one is there but down, as far as this network namespace shows. */
 bool

@@ -28,6 +28,7 @@
 #include <rte_common.h>
 #include <rte_cycles.h>
 
+#include "devargs/capability.h"
 #include "drivers/descriptors.h"
 #include "drivers/iface.h"
 
@@ -228,6 +229,16 @@ af_packet_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, 
 	return 0;
 }
 
+/* ethdev sets the interface's address and flags when it starts the vdev. */
+static int
+af_packet_explain(struct vmirror_sink *sink, int error, struct vmirror_error *err)
+{
+	const struct vmirror_iface *iface = sink->priv;
+
+	return vmirror_iface_explain("net_af_packet", iface->name,
+				     VMIRROR_CAP_NET_RAW | VMIRROR_CAP_NET_ADMIN, error, err);
+}
+
 /* The kernel doubles the number. Without CAP_NET_ADMIN it gives less, and the PMD may wait. */
 static void
 widen(int fd, uint32_t bytes)
@@ -307,6 +318,7 @@ const struct vmirror_sink_ops vmirror_sink_net_af_packet = {
 	.refused = af_packet_refused,
 	.check = af_packet_check,
 	.open = af_packet_open,
+	.explain = af_packet_explain,
 	.setup = af_packet_setup,
 	.health = vmirror_iface_health,
 	.drain = af_packet_drain,

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <rte_common.h>
@@ -29,6 +30,7 @@
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 
+#include "devargs/capability.h"
 #include "drivers/descriptors.h"
 #include "drivers/iface.h"
 
@@ -188,16 +190,33 @@ af_xdp_close(struct vmirror_sink *sink, enum vmirror_sink_end end)
 	vmirror_iface_close(sink, end);
 }
 
+/*
+ * Its program is loaded, and found again by its number, which the kernel has only SYS_ADMIN do; the memory
+ * is locked.
+ */
+static uint64_t
+wanted(void)
+{
+	const uint64_t always = VMIRROR_CAP_NET_ADMIN | VMIRROR_CAP_NET_RAW | VMIRROR_CAP_SYS_ADMIN;
+	struct rlimit limit = {0};
+
+	getrlimit(RLIMIT_MEMLOCK, &limit);
+	return limit.rlim_cur == RLIM_INFINITY ? always : always | VMIRROR_CAP_IPC_LOCK;
+}
+
 /* libxdp's reasons are on stderr; they come to one error here. */
 static int
 af_xdp_explain(struct vmirror_sink *sink, int error, struct vmirror_error *err)
 {
 	const struct vmirror_iface *iface = sink->priv;
+	char missing[VMIRROR_CAPABILITY_TEXT_SIZE];
 
+	if (vmirror_capability_missing(wanted(), missing) != 0)
+		return vmirror_iface_explain("net_af_xdp", iface->name, wanted(), error, err);
 	return vmirror_error_set(err, error,
 				 "sink net_af_xdp: no AF_XDP socket on interface '%s': its driver "
-				 "has no XDP, somebody uses that queue, or CAP_NET_ADMIN or "
-				 "CAP_NET_RAW is missing; net_af_packet sends on any interface",
+				 "has no XDP, or somebody uses that queue; net_af_packet sends on "
+				 "any interface",
 				 iface->name);
 }
 

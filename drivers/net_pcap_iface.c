@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 
+#include "devargs/capability.h"
 #include "drivers/iface.h"
 #include "drivers/net_pcap.h"
 
@@ -51,11 +52,20 @@ pcap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char 
 	return vmirror_iface_open(sink, name, sizeof(struct vmirror_iface), PMD_MAX_FRAME, err);
 }
 
+static int
+pcap_explain(struct vmirror_sink *sink, int error, struct vmirror_error *err)
+{
+	const struct vmirror_iface *iface = sink->priv;
+
+	return vmirror_iface_explain("net_pcap", iface->name, VMIRROR_CAP_NET_RAW, error, err);
+}
+
 const struct vmirror_sink_ops vmirror_sink_net_pcap_iface = {
 	.driver = "net_pcap",
 	.keys = vmirror_net_pcap_keys,
 	.check = pcap_check,
 	.open = pcap_open,
+	.explain = pcap_explain,
 	.health = vmirror_iface_health,
 	.close = vmirror_iface_close,
 };

@@ -2,7 +2,7 @@
 
 /*
  * The sink net_tap, iface=NAME: the PMD makes a kernel interface, on which tcpdump and Wireshark
- * see the mirrored packets.
+ * see the mirrored packets. One that somebody has made before is net_tap_made.c's.
  *
  * The interface is for looking only. It is set up so that the kernel sends nothing of its own
  * into it (no ARP, no IPv6, no multicast): the PMD's receiving side is never polled.
@@ -21,15 +21,15 @@
 
 #include <rte_ethdev.h>
 
+#include "devargs/capability.h"
 #include "drivers/descriptors.h"
 #include "drivers/iface.h"
+#include "drivers/net_tap.h"
 
 /* The kernel's limit for a tap: 65535 less the Ethernet header. [tun_net_init()] */
 #define TAP_MAX_MTU 65521
 
 #define DEVARGS_SIZE 256
-
-#define TUN_PATH "/dev/net/tun"
 
 /* Descriptors that the PMD has of an interface with one queue; versions differ. */
 #define MAX_FDS 8
@@ -58,11 +58,10 @@ tap_check(const struct vmirror_spec_sink *spec, struct vmirror_sink_plan *plan,
 	ret = vmirror_iface_check_name("net_tap", "iface", iface, err);
 	if (ret != 0)
 		return ret;
-	if (if_nametoindex(iface) != 0)
-		return vmirror_error_set(err, -EEXIST,
-					 "sink net_tap: interface '%s' exists already; choose "
-					 "another name",
-					 iface);
+	if (if_nametoindex(iface) != 0) {
+		plan->ops = &vmirror_sink_net_tap_made;
+		return plan->ops->check(spec, plan, err);
+	}
 	snprintf(plan->resource, sizeof(plan->resource), "interface %s", iface);
 	return vmirror_sink_devargs(spec, devargs, sizeof(devargs), err);
 }
@@ -84,6 +83,20 @@ tap_open(struct vmirror_sink *sink, const struct vmirror_spec_sink *spec, char *
 	snprintf(tap->iface, sizeof(tap->iface), "%s", vmirror_spec_sink_arg(spec, "iface"));
 	sink->priv = tap;
 	return 0;
+}
+
+static int
+tap_explain(struct vmirror_sink *sink, int error, struct vmirror_error *err)
+{
+	const struct tap_sink *tap = sink->priv;
+	int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return vmirror_error_set(err, error,
+					 "sink net_tap: interface '%s': " TUN_PATH ": %s",
+					 tap->iface, strerror(errno));
+	close(fd);
+	return vmirror_iface_explain("net_tap", tap->iface, VMIRROR_CAP_NET_ADMIN, error, err);
 }
 
 static int
@@ -272,6 +285,7 @@ const struct vmirror_sink_ops vmirror_sink_net_tap = {
 	.n_rxq = 1,
 	.check = tap_check,
 	.open = tap_open,
+	.explain = tap_explain,
 	.setup = tap_setup,
 	.started = tap_started,
 	.health = tap_health,

@@ -284,7 +284,7 @@ vmirror_mirror_next_file(const char *name, int fd, struct vmirror_error *err)
 	takes = mirror != NULL ? mirror->sink_plan.ops->takes : NULL;
 	if (mirror == NULL)
 		ret = -ENOENT;
-	else if (takes == NULL || vmirror_mirror_makes_sinks(mirror))
+	else if (takes == NULL || takes->next == NULL || vmirror_mirror_makes_sinks(mirror))
 		ret = vmirror_error_set(err, -ENOTSUP,
 					"mirror '%s' has one output; right would be "
 					"sink=[file,fd=N,rotate_bytes=…]",

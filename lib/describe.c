@@ -97,9 +97,10 @@ append_sink(struct vmirror_text *t, const struct vmirror_mirror *mirror)
 	const char *mode = modes[mirror->spec.mode];
 
 	if (plan->ops->takes != NULL)
-		vmirror_text_append(t, " -> %s, mode=%s, %.1f MB of blocks", plan->resource, mode,
-				    plan->bytes / 1e6);
-	else
+		vmirror_text_append(t, " -> %s, mode=%s", plan->resource, mode);
+	if (plan->bytes != 0)
+		vmirror_text_append(t, ", %.1f MB of blocks", plan->bytes / 1e6);
+	if (plan->ops->takes == NULL)
 		vmirror_text_append(t, " -> %s (vdev %s), mode=%s, %.1f MB of DPDK memory",
 				    plan->resource, plan->vdev, mode, mirror->pool_bytes / 1e6);
 }

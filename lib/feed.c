@@ -183,7 +183,8 @@ vmirror_mirror_files(const struct vmirror_mirror *mirror, struct vmirror_sink_fi
 {
 	struct vmirror_sink_files now = {0};
 
-	if (mirror->sink != NULL && mirror->sink->ops->takes != NULL)
+	if (mirror->sink != NULL && mirror->sink->ops->takes != NULL &&
+	    mirror->sink->ops->takes->files != NULL)
 		mirror->sink->ops->takes->files(mirror->sink, &now);
 	files->begun = mirror->files.begun + now.begun;
 	files->done = mirror->files.done + now.done;
@@ -412,7 +413,7 @@ vmirror_mirror_revive(struct vmirror_mirror *mirror)
 	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED))
 		return;
 	/* Whatever fails now may succeed later; that the sink is lost has been told. */
-	if (vmirror_sink_check(&mirror->spec.sink, mirror->spec.name, 0, &plan, &err) != 0 ||
+	if (vmirror_sink_check(&mirror->spec.sink, mirror->spec.name, 0, NULL, &plan, &err) != 0 ||
 	    strcmp(plan.resource, mirror->sink_plan.resource) != 0)
 		return;
 	mirror->sink_plan = plan;

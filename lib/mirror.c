@@ -218,6 +218,19 @@ find_predecessor(const struct vmirror_mirror *mirror)
 	return NULL;
 }
 
+/* Another sink may have its name then. */
+static bool
+is_leaving_vdev(const char *vdev)
+{
+	const struct vmirror_mirror *other;
+
+	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next)
+		if (other->leaves && other->sink_plan.ops->takes == NULL &&
+		    strcmp(other->sink_plan.vdev, vdev) == 0)
+			return true;
+	return false;
+}
+
 static int
 plan_sink(struct vmirror_mirror *mirror, struct vmirror_error *err)
 {
@@ -225,7 +238,8 @@ plan_sink(struct vmirror_mirror *mirror, struct vmirror_error *err)
 
 	if (before == NULL)
 		return vmirror_sink_check(&mirror->spec.sink, mirror->spec.name,
-					  vmirror_mirror_records(mirror), &mirror->sink_plan, err);
+					  vmirror_mirror_records(mirror), is_leaving_vdev,
+					  &mirror->sink_plan, err);
 	mirror->sink_plan = before->sink_plan;
 	return 0;
 }

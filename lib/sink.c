@@ -196,7 +196,8 @@ check_keys(const struct vmirror_spec_sink *spec, const struct vmirror_sink_plan 
 
 int
 vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror, unsigned int number,
-		   struct vmirror_sink_plan *plan, struct vmirror_error *err)
+		   bool (*goes)(const char *vdev), struct vmirror_sink_plan *plan,
+		   struct vmirror_error *err)
 {
 	uint16_t port_id;
 	int ret, len;
@@ -217,7 +218,8 @@ vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror, uns
 	if (len >= (int)sizeof(plan->vdev))
 		return vmirror_error_set(err, -EINVAL, "sink: vdev name '%s' is longer than %zu",
 					 spec->vdev, sizeof(plan->vdev) - 1);
-	if (plan->ops->takes == NULL && rte_eth_dev_get_port_by_name(plan->vdev, &port_id) == 0)
+	if (plan->ops->takes == NULL && (goes == NULL || !goes(plan->vdev)) &&
+	    rte_eth_dev_get_port_by_name(plan->vdev, &port_id) == 0)
 		return vmirror_error_set(
 			err, -EEXIST,
 			"sink: vdev '%s' exists already, as port %u; give the sink "

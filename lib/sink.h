@@ -147,9 +147,9 @@ struct vmirror_sink_takes {
 	void (*finish)(struct vmirror_sink *sink);
 	/** Where to, in the words of a person who looks for it. Any thread. */
 	void (*name)(struct vmirror_sink *sink, char *buf, size_t size);
-	/** The file that comes next. @return 0, or -errno with err set. Any thread */
+	/** The file that comes next. @return 0, or -errno with err set. Any thread. NULL: no file */
 	int (*next)(struct vmirror_sink *sink, int fd, struct vmirror_error *err);
-	/** Any thread. */
+	/** Any thread. NULL: it writes no files */
 	void (*files)(struct vmirror_sink *sink, struct vmirror_sink_files *files);
 };
 
@@ -292,11 +292,13 @@ struct vmirror_sink_plan {
  *
  * @param mirror  name of the mirror, which names the vdev when the spec gives a bare driver
  * @param number  of a series of such as take packets themselves, one after the other; 0: it is none
+ * @param goes    whether a vdev that is there goes before this one comes; NULL: none does
  * @return        0; -EINVAL, -EEXIST, -ENOENT, … with err set
  */
 int
 vmirror_sink_check(const struct vmirror_spec_sink *spec, const char *mirror, unsigned int number,
-		   struct vmirror_sink_plan *plan, struct vmirror_error *err);
+		   bool (*goes)(const char *vdev), struct vmirror_sink_plan *plan,
+		   struct vmirror_error *err);
 
 /** Make and start a sink from a plan. @return 0, or -errno with err set and nothing left behind */
 int

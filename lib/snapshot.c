@@ -45,7 +45,7 @@ make_from(struct vmirror_mirror *mirror, const struct vmirror_spec_sink *spec, u
 	  struct vmirror_error *err)
 {
 	struct vmirror_sink_plan plan;
-	int ret = vmirror_sink_check(spec, mirror->spec.name, number, &plan, err);
+	int ret = vmirror_sink_check(spec, mirror->spec.name, number, NULL, &plan, err);
 
 	if (ret == 0 && plan.ops->takes == NULL)
 		ret = vmirror_error_set(err, -EINVAL,

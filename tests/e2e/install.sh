@@ -22,6 +22,8 @@ expect "the program" test -x "$(find "$T/root" -path '*/bin/vmirror')"
 expect "the client, its manual page and its completion" test \
 	"$(find "$T/root" -name 'vmirrorctl*' -type f -printf '%P\n' | sed 's|.*/\(.*/.*\)|\1|' | sort | xargs)" = \
 	"bin/vmirrorctl completions/vmirrorctl man1/vmirrorctl.1"
+expect "a service, and its user" test -s "$T/root/usr/local/lib/systemd/system/vmirror@.service" -a \
+	-s "$T/root/usr/local/lib/sysusers.d/vmirror.conf"
 lib=$(dirname "$so")
 extcap=$(find "$T/root" -path '*/wireshark/extcap/vmirrorctl')
 expect "the client in Wireshark's extcap folder, by a link that leads to it" \

@@ -34,6 +34,22 @@ help() {
 	echo "ok --help, --version"
 }
 
+# in_order REGEX: what of the input has that form, in order.
+in_order() {
+	grep -Eo -- "$1" | sort -u
+}
+
+# The manual page has each option and key of --help, and no others.
+manual() {
+	local page=$source_root/doc/man/vmirror.1 options='--[a-z][a-z-]*' keys='\b[a-z_]+='
+	"$VMIRROR" --help | sed '/^Without hugepages/,$d' >"$T/help"
+	sed -n '/^\.SH OPTIONS/,/^\.SH SIGNALS/p' "$page" | sed 's/\\-/-/g; s/\\f[BIR]//g' >"$T/page"
+	expect "the manual page has the options of --help" diff <(in_order "$options" <"$T/help") \
+		<(in_order "$options" <"$T/page")
+	expect "and its keys" diff <(in_order "$keys" <"$T/help" | grep -v path=) \
+		<(in_order "$keys" <"$T/page" | grep -v path=)
+}
+
 # Without EAL, root or hugepages: commands to paste. ovs_port.sh pastes them.
 ovs_port() {
 	local way
@@ -219,6 +235,7 @@ drain_core() {
 }
 
 help
+manual
 ovs_port
 check
 max_memory

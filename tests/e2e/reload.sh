@@ -88,6 +88,12 @@ expect "the one that changed is as the file has it" filter_is tap "icmp and grea
 kill -INT "$flood"
 wait_for 10 gone "$flood" || fail "ping did not end"
 expect "mon0 is there" interface mon0
+configure "$stays" "$made_up" "${tap/mon0/mon1},filter=icmp"
+reloads '1 mirrors taken away, 1 added, 2 as they were'
+expect "its vdev of the same name has another interface" interface mon1
+expect "and mon0 is gone" no_interface mon0
+configure "$stays" "$made_up" "$tap"
+reloads '1 mirrors taken away, 1 added, 2 as they were'
 
 configure "$stays" "$made_up" "$tap,filter=icmp"
 [[ $("$VMIRRORCTL" reload) == *"1 mirrors taken away, 1 added, 2 as they were" ]] ||
