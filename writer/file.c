@@ -172,15 +172,18 @@ is_ours(int fd, const struct stat *st)
 	       (fcntl(fd, F_GETFL) & O_APPEND) == 0;
 }
 
-/* Through the descriptor, wherever it leads: its name may mean something else here, or nothing. */
+/*
+ * Through the descriptor, wherever it leads: its name may mean something else here, or nothing. Without
+ * waiting: its giver may have a lease on it, for whose end open() waits otherwise.
+ */
 static bool
-open_anew(struct vmirror_file *file, int flags)
+open_anew(struct vmirror_file *file)
 {
 	char link[64];
 	int fd;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->out.fd);
-	fd = open(link, O_WRONLY | O_CLOEXEC | O_NOCTTY | flags);
+	fd = open(link, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return false;
 	file->given_fd = file->out.fd;
@@ -208,7 +211,7 @@ adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_e
 	file->out.is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
 	file->regular = is_ours(fd, &st);
 	if (S_ISFIFO(st.st_mode))
-		file->out.is_prompt = open_anew(file, O_NONBLOCK);
+		file->out.is_prompt = open_anew(file);
 	if (!file->regular)
 		return 0;
 	/* Whoever handed it in may have it already: it is of the open file, which we share. */
@@ -216,7 +219,7 @@ adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_e
 		return vmirror_error_set(err, -EBUSY, "%s is being written by another capture",
 					 name);
 	file->step = RESERVE_STEP;
-	if (open_anew(file, 0))
+	if (open_anew(file))
 		set_flags(file, direct);
 	return 0;
 }
