@@ -164,12 +164,17 @@ vmirror_file_open(struct vmirror_file *file, const char *path, const struct vmir
 	return 0;
 }
 
-/* Whether it is a file as those that are opened by name: its places are ours. */
+/*
+ * Whether it is a file as those that are opened by name: its places are ours. Not one of /proc and the
+ * like, whose file systems have no blocks: what writing there does, goes by who has opened it.
+ */
 static bool
 is_ours(int fd, const struct stat *st)
 {
+	struct statvfs fs;
+
 	return S_ISREG(st->st_mode) && st->st_size == 0 && lseek(fd, 0, SEEK_CUR) == 0 &&
-	       (fcntl(fd, F_GETFL) & O_APPEND) == 0;
+	       (fcntl(fd, F_GETFL) & O_APPEND) == 0 && fstatvfs(fd, &fs) == 0 && fs.f_blocks != 0;
 }
 
 /*

@@ -356,6 +356,11 @@ test_refused(void **state)
 	assert_int_equal(write(fd, "x", 1), 1);
 	refuse_next(fd, -EINVAL, "no empty file");
 	close(fd);
+	/* Opened anew it would be written with the rights of who opened it then. */
+	fd = open("/proc/self/comm", O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	refuse_next(fd, -EINVAL, "no empty file");
+	close(fd);
 	for (i = 0; i < (int)VMIRROR_WRITER_NEXT; i++)
 		hand_in(3 + (unsigned int)i);
 	fd = made(99);
