@@ -213,7 +213,8 @@ adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_e
 		return vmirror_error_set(err, -EINVAL, "%s is open for reading only", name);
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
-	file->out.is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+	file->out.is_socket = S_ISSOCK(st.st_mode);
+	file->out.is_pipe = S_ISFIFO(st.st_mode) || file->out.is_socket;
 	file->regular = is_ours(fd, &st);
 	if (S_ISFIFO(st.st_mode))
 		file->out.is_prompt = open_anew(file);
