@@ -149,6 +149,11 @@ commands() {
 	gunzip ./*.gz
 	expect "when it was whole" all_of z_*.pcapng
 	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -Q in -w-z.pcapng -b filesize:300 -z gzip
+	send_often 1
+	end_capture "$client" INT
+	expect "-z: a name that begins as an option does" wait_for 10 is_packed
+	rm -f ./*
 }
 
 # Of what was begun something has a name, and nothing else is left.
