@@ -93,9 +93,12 @@ vmirror_removals_begin_orphan(const struct vmirror_owner *owner)
 		vmirror_mirror_remove(owner->name, NULL);
 		return;
 	}
+	/* Who asked is who did it, also where its client goes meanwhile. */
+	if (r->s != NULL)
+		return;
 	r->pid = owner->pid;
 	r->uid = owner->uid;
-	r->orphan = r->s == NULL;
+	r->orphan = true;
 }
 
 static void

@@ -36,7 +36,8 @@ make(struct ctl_files *files, struct ctl_file *file, struct vmirror_error *err)
 	const int flags = O_WRONLY | O_CLOEXEC;
 	char dir[PATH_MAX];
 
-	directory_of(files->path, dir);
+	/* The path may have a time in place of one. */
+	directory_of(ctl_files_last(files), dir);
 	file->hidden[0] = '\0';
 	file->fd = open(dir, flags | O_TMPFILE, 0600);
 	if (file->fd >= 0)
@@ -132,25 +133,45 @@ ctl_files_supply(struct ctl_files *files, struct ctl_session *session, const cha
 
 /* --- naming them */
 
-/* What has the name already makes room, and there is always something of that name. */
+/* @return 0, or -errno */
 static int
-give_name(const struct ctl_file *file, const char *name)
+link_to(const struct ctl_file *file, const char *name)
 {
-	char link[64], hidden[PATH_MAX];
+	char link[64];
 
 	if (file->hidden[0] != '\0')
-		return rename(file->hidden, name);
+		return rename(file->hidden, name) == 0 ? 0 : -errno;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
-	if (linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0)
+	return linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
+}
+
+/*
+ * What has the name already makes room, and there is always something of that name.
+ *
+ * @param name  another, where it got that one for good: who had a name and has none gets none again
+ * @return      0, or -errno: it has not the name that it was to have
+ */
+static int
+give_name(const struct ctl_file *file, char name[PATH_MAX])
+{
+	char other[PATH_MAX];
+	int ret = link_to(file, name);
+
+	if (ret != -EEXIST || file->hidden[0] != '\0')
+		goto end;
+	if (snprintf(other, sizeof(other), "%s.%d", name, (int)getpid()) >= (int)sizeof(other) ||
+	    link_to(file, other) != 0)
+		goto end;
+	if (rename(other, name) == 0)
 		return 0;
-	if (errno != EEXIST ||
-	    snprintf(hidden, sizeof(hidden), "%s.%d", name, (int)getpid()) >= (int)sizeof(hidden) ||
-	    linkat(AT_FDCWD, link, AT_FDCWD, hidden, AT_SYMLINK_FOLLOW) != 0)
-		return -1;
-	if (rename(hidden, name) == 0)
-		return 0;
-	unlink(hidden);
-	return -1;
+	ret = -errno;
+	memcpy(name, other, sizeof(other));
+	return ret;
+
+end:
+	if (ret != 0)
+		name[0] = '\0';
+	return ret;
 }
 
 static void
@@ -175,18 +196,41 @@ keep_few(struct ctl_files *files)
 	}
 }
 
+/* What it was to be called cannot be: it has packets, and where the one before it is there is room. */
+static void
+give_other_name(const struct ctl_files *files, char name[PATH_MAX])
+{
+	char dir[PATH_MAX];
+
+	directory_of(ctl_files_last(files), dir);
+	if (snprintf(name, PATH_MAX, "%s/vmirrorctl.%d.%llu", dir, (int)getpid(),
+		     (unsigned long long)files->begun + 1) >= PATH_MAX ||
+	    give_name(&files->ahead[0], name) != 0)
+		name[0] = '\0';
+}
+
 /* The process writes to the next one now. */
 static void
 begin_next(struct ctl_files *files)
 {
+	char name[PATH_MAX], wanted[PATH_MAX];
 	struct vmirror_error err;
-	char name[PATH_MAX];
 	int ret = ctl_rotation_name(files->rotation, &files->names, files->path, time(NULL), name,
 				    &err);
 
-	if (ret == 0 && give_name(&files->ahead[0], name) != 0)
-		ret = vmirror_error_set(&err, -errno, "%s: %s", name, strerror(errno));
-	if (ret != 0)
+	if (ret == 0) {
+		memcpy(wanted, name, sizeof(wanted));
+		ret = give_name(&files->ahead[0], name);
+		if (ret != 0)
+			vmirror_error_set(&err, ret, "%s: %s", wanted, strerror(-ret));
+	} else {
+		name[0] = '\0';
+	}
+	if (ret != 0 && name[0] == '\0')
+		give_other_name(files, name);
+	if (ret != 0 && name[0] != '\0')
+		ctl_say("%s; it is called %s instead", err.text, name);
+	if (name[0] == '\0')
 		ctl_say("packets are lost with a file that got no name: %s", err.text);
 	else
 		keep(files, name);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -58,13 +57,15 @@ void
 vmirror_fileset_run(const char *command, const char *path)
 {
 	char script[VMIRROR_FILESET_COMMAND_SIZE + 16];
-	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"},          script,
-			      (char[]){"sh"}, (char *)(uintptr_t)path, NULL};
+	char word[PATH_MAX + 2];
+	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, script, (char[]){"sh"}, word, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, defaults;
 	pid_t pid;
 
+	/* An option is what it is not. */
+	snprintf(word, sizeof(word), "%s%s", *path == '-' ? "./" : "", path);
 	snprintf(script, sizeof(script), "{ %s \"$1\"\n} &", command);
 	sigemptyset(&none);
 	sigemptyset(&defaults);

@@ -164,23 +164,31 @@ vmirror_file_open(struct vmirror_file *file, const char *path, const struct vmir
 	return 0;
 }
 
-/* Whether it is a file as those that are opened by name: its places are ours. */
+/*
+ * Whether it is a file as those that are opened by name: its places are ours. Not one of /proc and the
+ * like, whose file systems have no blocks: what writing there does, goes by who has opened it.
+ */
 static bool
 is_ours(int fd, const struct stat *st)
 {
+	struct statvfs fs;
+
 	return S_ISREG(st->st_mode) && st->st_size == 0 && lseek(fd, 0, SEEK_CUR) == 0 &&
-	       (fcntl(fd, F_GETFL) & O_APPEND) == 0;
+	       (fcntl(fd, F_GETFL) & O_APPEND) == 0 && fstatvfs(fd, &fs) == 0 && fs.f_blocks != 0;
 }
 
-/* Through the descriptor, wherever it leads: its name may mean something else here, or nothing. */
+/*
+ * Through the descriptor, wherever it leads: its name may mean something else here, or nothing. Without
+ * waiting: its giver may have a lease on it, for whose end open() waits otherwise.
+ */
 static bool
-open_anew(struct vmirror_file *file, int flags)
+open_anew(struct vmirror_file *file)
 {
 	char link[64];
 	int fd;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->out.fd);
-	fd = open(link, O_WRONLY | O_CLOEXEC | O_NOCTTY | flags);
+	fd = open(link, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return false;
 	file->given_fd = file->out.fd;
@@ -205,10 +213,11 @@ adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_e
 		return vmirror_error_set(err, -EINVAL, "%s is open for reading only", name);
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
-	file->out.is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+	file->out.is_socket = S_ISSOCK(st.st_mode);
+	file->out.is_pipe = S_ISFIFO(st.st_mode) || file->out.is_socket;
 	file->regular = is_ours(fd, &st);
 	if (S_ISFIFO(st.st_mode))
-		file->out.is_prompt = open_anew(file, O_NONBLOCK);
+		file->out.is_prompt = open_anew(file);
 	if (!file->regular)
 		return 0;
 	/* Whoever handed it in may have it already: it is of the open file, which we share. */
@@ -216,7 +225,7 @@ adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_e
 		return vmirror_error_set(err, -EBUSY, "%s is being written by another capture",
 					 name);
 	file->step = RESERVE_STEP;
-	if (open_anew(file, 0))
+	if (open_anew(file))
 		set_flags(file, direct);
 	return 0;
 }

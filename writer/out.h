@@ -42,6 +42,7 @@ struct vmirror_out_file {
 	int fd;
 	bool is_pipe; /**< takes VMIRROR_OUT_ALIGN bytes whenever poll() says that it takes some */
 	bool is_prompt; /**< one that does not wait: it takes what it has room for */
+	bool is_socket; /**< one that can be told not to wait */
 };
 
 struct vmirror_out {

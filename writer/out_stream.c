@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +37,14 @@ ready(const struct vmirror_out_file *file, int timeout_ms)
 	return poll(&pfd, 1, timeout_ms) == 1;
 }
 
+/* How little a socket has room for when poll() says that it has some is up to its owner. */
+static ssize_t
+give(const struct vmirror_out_file *file, const void *data, uint32_t len)
+{
+	return file->is_socket ? send(file->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL)
+			       : write(file->fd, data, len);
+}
+
 /* @return false: it takes no more now */
 static bool
 write_some(struct vmirror_block *block)
@@ -47,7 +56,7 @@ write_some(struct vmirror_block *block)
 		return false;
 	if (block->file->is_pipe && !block->file->is_prompt && len > VMIRROR_OUT_ALIGN)
 		len = VMIRROR_OUT_ALIGN;
-	n = write(block->file->fd, block->data + block->done, len);
+	n = give(block->file, block->data + block->done, len);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0)

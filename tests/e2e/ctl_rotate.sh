@@ -108,6 +108,32 @@ by_letters() {
 	rm -f ./*
 }
 
+in_order() {
+	find . -type f -printf '%T@ %p\n' | sort -n | cut -d ' ' -f 2
+}
+
+# A time in the directory's name; and a name that is taken by what is no file.
+odd_names() {
+	local file files
+	mkdir "$(date +%Y)"
+	capture /dev/null "$T/c.err" -i 0 -w '%Y/f-%H%M%S.pcapng' -G 1 -W 3
+	for file in 1 2 3; do
+		host a python3 "$here/pcap.py" send cable0 "$T/in.pcap"
+		sleep 1
+	done
+	end_capture "$client"
+	expect "-w %Y/…: they follow each other there" are 2
+	rm -rf ./*
+	mkdir t.pcap1
+	capture /dev/null "$T/c.err" -i 0 -Q in -P -w t.pcap -C 1
+	send_often 3
+	end_capture "$client" INT
+	expect "a name that cannot be had: said" grep -q 't.pcap1: Is a directory; it is called' "$T/c.err"
+	mapfile -t files < <(in_order)
+	expect "and nothing is lost" all_of "${files[@]}"
+	rm -rf ./*
+}
+
 is_packed() {
 	[ "$(find . -name '*.gz' | wc -l)" = "$(count_files)" ]
 }
@@ -119,6 +145,11 @@ commands() {
 	expect "-z 'gzip -9': each of them" wait_for 10 is_packed
 	gunzip ./*.gz
 	expect "when it was whole" all_of z_*.pcapng
+	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -Q in -w-z.pcapng -b filesize:300 -z gzip
+	send_often 1
+	end_capture "$client" INT
+	expect "-z: a name that begins as an option does" wait_for 10 is_packed
 	rm -f ./*
 }
 
@@ -188,6 +219,7 @@ prepare
 serve 3000000
 bad
 by_ring
+odd_names
 by_letters
 commands
 ends

@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/writing.h"
@@ -138,6 +139,27 @@ test_locked(void **state)
 	writing_finish(&t);
 	assert_int_equal(flock(t.opts.fd, LOCK_EX | LOCK_NB), 0);
 	close(t.opts.fd);
+}
+
+/* Who opens a file with a lease waits for its giver, for most of a minute. */
+static void
+test_leased(void **state)
+{
+	struct timespec begun, now;
+
+	begin("c.pcapng");
+	signal(SIGIO, SIG_IGN);
+	if (fcntl(t.opts.fd, F_SETLEASE, F_WRLCK) != 0)
+		skip();
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	writing_open(&t, 1);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	assert_true(now.tv_sec - begun.tv_sec < 5);
+	writing_put_n(&t, 1000);
+	writing_finish(&t);
+	close(t.opts.fd);
+	assert_int_equal(t.written, 1000);
+	writing_read_back(&t);
 }
 
 /* One without a name is not one that was removed. */
@@ -334,6 +356,11 @@ test_refused(void **state)
 	assert_int_equal(write(fd, "x", 1), 1);
 	refuse_next(fd, -EINVAL, "no empty file");
 	close(fd);
+	/* Opened anew it would be written with the rights of who opened it then. */
+	fd = open("/proc/self/comm", O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	refuse_next(fd, -EINVAL, "no empty file");
+	close(fd);
 	for (i = 0; i < (int)VMIRROR_WRITER_NEXT; i++)
 		hand_in(3 + (unsigned int)i);
 	fd = made(99);
@@ -361,8 +388,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_one),    TEST(test_locked), TEST(test_unnamed), TEST(test_full),
-		TEST(test_rotate), TEST(test_late),   TEST(test_by_time), TEST(test_refused),
+		TEST(test_one),     TEST(test_locked),  TEST(test_leased),
+		TEST(test_unnamed), TEST(test_full),    TEST(test_rotate),
+		TEST(test_late),    TEST(test_by_time), TEST(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,31 @@ test_socket(void **state)
 	check_all(500);
 }
 
+/* Of one whose owner gave it next to no room, and which nobody reads, no write() comes back. */
+static void
+test_socket_stalls(void **state)
+{
+	const int least = 1;
+	int fds[2], i;
+
+	writing_init(&t, "c.pcapng");
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)), 0);
+	t.opts.path = NULL;
+	t.opts.fd = fds[1];
+	writing_open(&t, 1);
+	close(fds[1]);
+	alarm(30);
+	for (i = 0; i < 200; i++)
+		writing_put(&t);
+	vmirror_writer_flush(t.writer, 0);
+	vmirror_writer_finish(t.writer, 100000000);
+	alarm(0);
+	writing_finish(&t);
+	assert_int_equal(t.lost, 200);
+	close(fds[0]);
+}
+
 static void
 test_fifo(void **state)
 {
@@ -523,12 +548,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_pipe),         TEST(test_slow_reader),
-		TEST(test_busy),         TEST(test_socket),
-		TEST(test_fifo),         TEST(test_reader_goes),
-		TEST(test_reader_stops), TEST(test_reader_was_never_there),
-		TEST(test_patience),     TEST(test_redirected),
-		TEST(test_full),         TEST(test_header),
+		TEST(test_pipe),        TEST(test_slow_reader),   TEST(test_busy),
+		TEST(test_socket),      TEST(test_socket_stalls), TEST(test_fifo),
+		TEST(test_reader_goes), TEST(test_reader_stops),  TEST(test_reader_was_never_there),
+		TEST(test_patience),    TEST(test_redirected),    TEST(test_full),
+		TEST(test_header),
 	};
 
 	return cmocka_run_group_tests(tests, begin_group, end_group);
