@@ -22,6 +22,9 @@ expect "the program" test -x "$(find "$T/root" -path '*/bin/vmirror')"
 expect "the client, its manual page and its completion" test \
 	"$(find "$T/root" -name 'vmirrorctl*' -type f -printf '%P\n' | sed 's|.*/\(.*/.*\)|\1|' | sort | xargs)" = \
 	"bin/vmirrorctl completions/vmirrorctl man1/vmirrorctl.1"
+expect "vmirror-ovs, its manual page and its modules" test \
+	"$(find "$T/root" -path '*ovs*' -type f -printf '%P\n' | sed 's|.*/\(.*/.*\)|\1|' | sort | xargs)" = \
+	"bin/vmirror-ovs man1/vmirror-ovs.1 ovs/line.py ovs/mirror.py ovs/owner.py ovs/programs.py ovs/source.py ovs/switch.py"
 lib=$(dirname "$so")
 prefix=$(sed -n 's/^prefix=//p' "$lib/pkgconfig/libvmirror.pc")
 

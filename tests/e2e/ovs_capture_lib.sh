@@ -19,7 +19,7 @@ guest=  # process id of testpmd
 client= # process id of the capture that began last
 
 begin_captures() {
-	begin_ovs tcpdump tshark capinfos dpdk-testpmd python3
+	begin_ovs tcpdump tshark capinfos dpdk-testpmd python3 script pgrep
 	[ ${#cores[@]} -ge 2 ] || skip "needs two cores"
 	plugin_install "$BUILD/plugin"
 	unset VMIRROR_CONFIG
