@@ -24,6 +24,9 @@ expect "the client, its manual page and its completion" test \
 	"bin/vmirrorctl completions/vmirrorctl man1/vmirrorctl.1"
 expect "a service, and its user" test -s "$T/root/usr/local/lib/systemd/system/vmirror@.service" -a \
 	-s "$T/root/usr/local/lib/sysusers.d/vmirror.conf"
+expect "vmirror-ovs, its manual page and its modules" test \
+	"$(find "$T/root" -path '*ovs*' -type f -printf '%P\n' | sed 's|.*/\(.*/.*\)|\1|' | sort | xargs)" = \
+	"bin/vmirror-ovs man1/vmirror-ovs.1 ovs/line.py ovs/mirror.py ovs/owner.py ovs/programs.py ovs/source.py ovs/switch.py"
 lib=$(dirname "$so")
 extcap=$(find "$T/root" -path '*/wireshark/extcap/vmirrorctl')
 expect "the client in Wireshark's extcap folder, by a link that leads to it" \

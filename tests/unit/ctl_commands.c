@@ -11,6 +11,7 @@
 
 #define MANUAL     SOURCE_ROOT "/doc/man/vmirrorctl.1"
 #define COMPLETION SOURCE_ROOT "/ctl/completion/vmirrorctl"
+#define OVS_LINE   SOURCE_ROOT "/ovs/line.py"
 
 /* roff's "\-" is a dash. */
 static char *
@@ -121,6 +122,28 @@ completion(void **state)
 	}
 }
 
+/* vmirror-ovs reads capture's line as far as it must know which options have values. */
+static void
+values_are_known_to_vmirror_ovs(void **state)
+{
+	const char *text = read_file(OVS_LINE);
+	struct vmirror_error err;
+	const struct ctl_option *tables[] = {ctl_command_find("capture", &err)->options,
+					     ctl_options};
+	char valued[64], name[64];
+
+	snprintf(valued, sizeof(valued), "%s", part(text, "VALUED = \"", "\"\n"));
+	for (unsigned int t = 0; t < 2; t++)
+		for (const struct ctl_option *o = tables[t]; o->key != CTL_KEY_NONE; o++) {
+			snprintf(name, sizeof(name), "\"--%s\"", o->name != NULL ? o->name : "");
+			if (o->letter != 0 && (strchr(valued + strlen("VALUED = "), o->letter) !=
+					       NULL) != (o->value != NULL))
+				fail_msg(OVS_LINE ": VALUED and -%c", o->letter);
+			if (o->name != NULL && o->value != NULL && strstr(text, name) == NULL)
+				fail_msg(OVS_LINE " has no %s", name);
+		}
+}
+
 /* No option of a command hides one of all commands, nor itself. */
 static void
 letters_and_names_are_ones(void **state)
@@ -159,6 +182,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(manual),
 		cmocka_unit_test(completion),
+		cmocka_unit_test(values_are_known_to_vmirror_ovs),
 		cmocka_unit_test(letters_and_names_are_ones),
 		cmocka_unit_test(find_and_arity),
 	};
