@@ -60,6 +60,15 @@ normalise(const char *text)
 	return strdup(built);
 }
 
+/* The number of the mirror that has the name; 0: there is none. */
+static uint64_t
+serial_of(const char *name)
+{
+	struct vmirror_stats stats = {.size = sizeof(stats)};
+
+	return vmirror_mirror_stats(name, &stats, NULL) == 0 ? stats.serial : 0;
+}
+
 int
 reload_note(struct reload *reload, const char *spec, const char *name, struct vmirror_error *err)
 {
@@ -73,7 +82,7 @@ reload_note(struct reload *reload, const char *spec, const char *name, struct vm
 		free(built);
 		return vmirror_error_set(err, -ENOMEM, "out of memory");
 	}
-	more[reload->n] = (struct reload_mirror){.spec = built};
+	more[reload->n] = (struct reload_mirror){.spec = built, .serial = serial_of(name)};
 	memcpy(more[reload->n].name, name, VMIRROR_NAME_SIZE);
 	reload->n++;
 	return 0;
@@ -81,17 +90,24 @@ reload_note(struct reload *reload, const char *spec, const char *name, struct vm
 
 /* --- what is to be done */
 
+/* One that was removed elsewhere is not there, whoever has its name. */
+static bool
+is_there(const struct reload_mirror *mirror)
+{
+	return mirror->serial != 0 && serial_of(mirror->name) == mirror->serial;
+}
+
 /* One that says the same, is there still, and is nobody else's yet. */
 static bool
 keep(struct plan *plan, const struct reload *reload, struct reload_mirror *mirror)
 {
-	struct vmirror_stats stats = {.size = sizeof(stats)};
 	unsigned int i;
 
 	for (i = 0; i < reload->n; i++)
 		if (!plan->kept[i] && strcmp(reload->mirror[i].spec, mirror->spec) == 0 &&
-		    vmirror_mirror_stats(reload->mirror[i].name, &stats, NULL) == 0) {
+		    is_there(&reload->mirror[i])) {
 			memcpy(mirror->name, reload->mirror[i].name, sizeof(mirror->name));
+			mirror->serial = reload->mirror[i].serial;
 			plan->kept[i] = true;
 			return true;
 		}
@@ -149,7 +165,7 @@ make_plan(struct plan *plan, const struct reload *reload, struct vmirror_error *
 	if (ret != 0)
 		return vmirror_error_set(err, ret, "out of memory");
 	for (i = 0; i < reload->n; i++)
-		if (!plan->kept[i])
+		if (!plan->kept[i] && is_there(&reload->mirror[i]))
 			plan->old[plan->n_old++] = reload->mirror[i].name;
 	return 0;
 }
@@ -166,8 +182,10 @@ carry_out(struct plan *plan, const struct reload *reload, struct vmirror_error *
 			       ? ret
 			       : vmirror_error_prefix(err, ret, "%s:%u: ", reload->path,
 						      plan->config.lines[plan->at[bad]].line);
-	for (i = 0; i < plan->n_come; i++)
+	for (i = 0; i < plan->n_come; i++) {
 		memcpy(plan->mirror[plan->at[i]].name, plan->names[i], VMIRROR_NAME_SIZE);
+		plan->mirror[plan->at[i]].serial = serial_of(plan->names[i]);
+	}
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 struct reload_mirror {
 	char *spec; /* as built from what was read: the same says the same */
 	char name[VMIRROR_NAME_SIZE];
+	uint64_t serial; /* another may have the name by now */
 };
 
 struct reload {

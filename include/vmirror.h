@@ -351,6 +351,8 @@ struct vmirror_stats {
 	uint64_t
 		snapshot_delivered; /**< of these: accepted by the sink and, as far as can be known, kept */
 	uint64_t snapshot_lost; /**< of these: refused or lost by the sink, or unknown */
+	/** The mirror's number, which no other of this process ever has, whatever its name. */
+	uint64_t serial;
 	/* Of a sink that writes files, but for those of snapshots. */
 	uint64_t files;      /**< begun */
 	uint64_t files_done; /**< of these: have ended, and are whole */

@@ -78,6 +78,15 @@ tell(struct plugin_mirror *mirror, enum vmirror_level level, const char *text)
 	plugin_log(level, "line %u: %s", mirror->line->line, text);
 }
 
+/* The number of the mirror that has the name; 0: there is none. */
+static uint64_t
+serial_of(const char *name)
+{
+	struct vmirror_stats stats = {.size = sizeof(stats)};
+
+	return vmirror_mirror_stats(name, &stats, NULL) == 0 ? stats.serial : 0;
+}
+
 /* @return 0, or -errno with err set */
 static int
 add(struct plugin_mirror *mirror, struct vmirror_error *err)
@@ -91,6 +100,7 @@ add(struct plugin_mirror *mirror, struct vmirror_error *err)
 	if (ret != 0)
 		return ret;
 	mirror->added = true;
+	mirror->serial = serial_of(mirror->name);
 	plugin_log(VMIRROR_INFO, "mirror '%s': %s", plan.name, plan.text);
 	return 0;
 }
@@ -148,20 +158,26 @@ plugin_mirrors_try(struct plugin_mirrors *mirrors)
 
 /* --- read again */
 
+/* One that was removed elsewhere is not there, whoever has its name. */
+static bool
+is_there(const struct plugin_mirror *mirror)
+{
+	return mirror->added && mirror->serial != 0 && serial_of(mirror->name) == mirror->serial;
+}
+
 /* One that says the same, is there still, and is nobody else's yet. */
 static void
 keep(struct plugin_mirrors *before, struct plugin_mirror *mirror)
 {
-	struct vmirror_stats stats = {.size = sizeof(stats)};
 	struct plugin_mirror *old;
 	unsigned int i;
 
 	for (i = 0; i < before->n && !mirror->added; i++) {
 		old = &before->mirror[i];
-		if (!old->added || old->kept || !vmirror_spec_equal(&old->spec, &mirror->spec) ||
-		    vmirror_mirror_stats(old->name, &stats, NULL) != 0)
+		if (old->kept || !vmirror_spec_equal(&old->spec, &mirror->spec) || !is_there(old))
 			continue;
 		old->kept = mirror->added = true;
+		mirror->serial = old->serial;
 		memcpy(mirror->name, old->name, sizeof(mirror->name));
 	}
 }
@@ -194,7 +210,7 @@ find_changes(struct changes *c, struct plugin_mirrors *before, struct plugin_mir
 		c->at[c->n_come++] = &after->mirror[i];
 	}
 	for (i = 0; i < before->n; i++)
-		if (before->mirror[i].added && !before->mirror[i].kept)
+		if (!before->mirror[i].kept && is_there(&before->mirror[i]))
 			c->old[c->n_old++] = before->mirror[i].name;
 	return 0;
 }
@@ -225,6 +241,7 @@ make_changes(struct changes *c, const char *path, struct vmirror_error *err)
 	for (i = 0; i < c->n_come; i++) {
 		c->at[i]->added = true;
 		memcpy(c->at[i]->name, c->names[i], VMIRROR_NAME_SIZE);
+		c->at[i]->serial = serial_of(c->names[i]);
 	}
 	return 0;
 }

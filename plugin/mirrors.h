@@ -20,6 +20,7 @@ struct plugin_mirror {
 	struct vmirror_spec spec;
 	bool added;
 	char name[VMIRROR_NAME_SIZE];       /**< that it got then */
+	uint64_t serial;                    /**< and its number: another may have the name by now */
 	bool kept;                          /**< while a reload looks: the file has it still */
 	uint64_t next_try_ns;               /**< CLOCK_MONOTONIC */
 	char told[VMIRROR_ERROR_SIZE + 64]; /**< why it does not run yet, as it was said last */

@@ -74,9 +74,19 @@ bad() {
 	refused "mirrors.conf"
 }
 
+# What has the name of one by now is whoever's made it.
+by_name() {
+	"$VMIRRORCTL" remove comes >/dev/null 2>&1 || fail "comes cannot be removed"
+	"$VMIRRORCTL" add "name=comes,port=net_tap0,$null" >/dev/null || fail "no other comes"
+	plugin_config "name=stays,port=net_tap0,filter=icmp,sink=[file,path=stays.pcapng]"
+	reload '0 mirrors taken away, 0 added, 1 as they were'
+	expect "a client's of that name stays" is_there comes
+	"$VMIRRORCTL" remove comes >/dev/null 2>&1 || fail "the other cannot be removed"
+}
+
 nothing() {
 	plugin_config "# none"
-	reload '2 mirrors taken away, 0 added, 0 as they were'
+	reload '1 mirrors taken away, 0 added, 0 as they were'
 	expect "none is left" test "$("$VMIRRORCTL" list | wc -l)" -le 1
 	expect "the one that stayed saw all pings, both ways" test \
 		"$(tcpdump -r stays.pcapng icmp 2>/dev/null | wc -l)" -ge 20
@@ -93,4 +103,5 @@ host_add a
 host_add b
 changes
 bad
+by_name
 nothing

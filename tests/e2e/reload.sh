@@ -110,6 +110,16 @@ reloads "not reloaded: .*No such file"
 expect "no file: the mirrors are as they were" mirrors_are mirror0 stays tap
 expect "nothing is left of what was refused" test ! -e "$T/x"
 
+# What has the name of one by now is whoever's made it.
+"$VMIRRORCTL" remove tap >/dev/null 2>&1 || fail "tap cannot be removed"
+"$VMIRRORCTL" add 'name=tap,port=net_tap1,sink=[net_tap_mine,iface=mine]' >/dev/null || fail "no other tap"
+configure "$stays" "$made_up"
+reloads '0 mirrors taken away, 0 added, 2 as they were'
+expect "a client's of that name stays" interface mine
+"$VMIRRORCTL" remove tap >/dev/null 2>&1 || fail "the other tap cannot be removed"
+configure "$stays" "$made_up" "$tap"
+reloads '0 mirrors taken away, 1 added, 2 as they were'
+
 configure "$stays"
 reloads '2 mirrors taken away, 0 added, 1 as they were'
 expect "those that the file has no more are gone" mirrors_are stays
