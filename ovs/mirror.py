@@ -56,7 +56,8 @@ class Output:
         number = made.interfaces[0]["ofport"]
         if error_of(made) or number in ([], -1):
             raise Failed(f"Open vSwitch cannot make a port of {self.vdev} for the Mirror: "
-                         f"{error_of(made) or 'its log says why'}")
+                         f"{error_of(made) or 'no reason given'}; its log, ovs-vswitchd.log, says "
+                         "more: is there DPDK memory left, and the driver net_null?")
         done = command("ovs-ofctl", "--timeout=5", "mod-port", self.bridge["name"], str(number),
                        "no-flood")
         if done.returncode != 0:
