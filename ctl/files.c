@@ -232,8 +232,8 @@ begin_next(struct ctl_files *files)
 		ctl_say("%s; it is called %s instead", err.text, name);
 	if (name[0] == '\0')
 		ctl_say("packets are lost with a file that got no name: %s", err.text);
-	else
-		keep(files, name);
+	/* One without a name has its place among those that are counted. */
+	keep(files, name);
 	drop_first(files);
 	files->begun++;
 	keep_few(files);
@@ -244,10 +244,13 @@ static void
 finish_next(struct ctl_files *files)
 {
 	uint64_t behind = files->begun - ++files->done;
+	const char *name;
 
-	if (files->rotation->command != NULL && behind < files->n_kept)
-		vmirror_fileset_run(files->rotation->command,
-				    files->kept[files->n_kept - 1 - behind]);
+	if (files->rotation->command == NULL || behind >= files->n_kept)
+		return;
+	name = files->kept[files->n_kept - 1 - behind];
+	if (*name != '\0')
+		vmirror_fileset_run(files->rotation->command, name);
 }
 
 void
@@ -279,7 +282,11 @@ ctl_files_end(struct ctl_files *files)
 const char *
 ctl_files_last(const struct ctl_files *files)
 {
-	return files->n_kept > 0 ? files->kept[files->n_kept - 1] : NULL;
+	unsigned int i = files->n_kept;
+
+	while (i > 0 && *files->kept[i - 1] == '\0')
+		i--;
+	return i > 0 ? files->kept[i - 1] : files->path;
 }
 
 void

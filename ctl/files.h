@@ -54,7 +54,7 @@ ctl_files_follow(struct ctl_files *files, const json_t *stats);
 void
 ctl_files_end(struct ctl_files *files);
 
-/** The name of the last; NULL: there is none. */
+/** The name of the last that has one; else -w. */
 const char *
 ctl_files_last(const struct ctl_files *files);
 

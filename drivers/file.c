@@ -89,14 +89,6 @@ read_place(const struct vmirror_spec_sink *spec, struct vmirror_writer_opts *opt
 	return ret;
 }
 
-static bool
-is_stdout(const struct vmirror_spec_sink *spec)
-{
-	const char *path = arg(spec, "path");
-
-	return path != NULL && strcmp(path, "-") == 0;
-}
-
 static int
 read_rotation(const struct vmirror_spec_sink *spec, struct vmirror_writer_opts *opts,
 	      struct vmirror_error *err)
@@ -113,7 +105,8 @@ read_rotation(const struct vmirror_spec_sink *spec, struct vmirror_writer_opts *
 		return ret;
 	opts->rotate_ns = seconds * UINT64_C(1000000000);
 	opts->files = (unsigned int)files;
-	if ((seconds != 0 || opts->rotate_bytes != 0) && is_stdout(spec))
+	if ((seconds != 0 || opts->rotate_bytes != 0) && opts->path == NULL &&
+	    opts->fd == STDOUT_FILENO)
 		return vmirror_error_set(
 			err, -EINVAL,
 			"rotate_bytes and rotate_seconds need a path to name files "

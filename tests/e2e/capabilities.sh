@@ -14,6 +14,7 @@ set -euo pipefail
 # shellcheck source=tests/e2e/vhost.sh
 . "$here/vhost.sh"
 begin setpriv ip tcpdump dpdk-testpmd capinfos
+reachable
 
 user=65534
 replay=--vdev=net_pcap0,rx_pcap=$T/in.pcap

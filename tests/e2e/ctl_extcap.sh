@@ -10,6 +10,7 @@ set -euo pipefail
 # shellcheck source=tests/e2e/ctl_lib.sh
 . "$here/ctl_lib.sh"
 begin tshark dumpcap ping pgrep python3 setpriv
+reachable
 
 two= # process id of the second vmirror
 

@@ -103,7 +103,7 @@ by_letters() {
 	sleep 1.2
 	pings 3
 	end_capture "$client"
-	expect "-G 1 -W 2: ends by itself, with two" test "$(find . -type f | grep -c '^./g-[0-9]\{6\}\.pcapng$')" = 2
+	expect "-G 1 -W 2: ends by itself, with two" test "$(find . -type f | grep -c '^./g-[0-9]\{6\}\.pcapng1\?$')" = 2
 	expect "after two seconds" grep -q 'reached its duration of 2000 ms' "$T/c.err"
 	rm -f ./*
 }

@@ -291,6 +291,18 @@ same() {
 	pcap same "$@"
 }
 
+# reachable: the programs are where any user can get at them, whoever's the source is.
+reachable() {
+	local programs=$T/programs
+	mkdir -p "$programs/app" "$programs/lib/link"
+	cp -L "$(ldd "$VMIRROR" | awk '/libvmirror/ { print $3 }')" "$programs/lib/link/libvmirror.so.0"
+	cp "$VMIRROR" "$VMIRRORCTL" "$programs/app"
+	VMIRROR=$programs/app/vmirror
+	VMIRRORCTL=$programs/app/vmirrorctl
+	chmod -R a+rX "$programs"
+	chmod a+x "$T"
+}
+
 hugepages=/proc/sys/vm/nr_hugepages
 hugepages_before=
 
