@@ -9,6 +9,7 @@ set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "${BASH_SOURCE%/*}/lib.sh"
 begin systemd-analyze setpriv ip
+reachable
 
 : "${BUILD:=$source_root/build}"
 unit=$T/vmirror@web.service
