@@ -60,15 +60,6 @@ normalise(const char *text)
 	return strdup(built);
 }
 
-/* The number of the mirror that has the name; 0: there is none. */
-static uint64_t
-serial_of(const char *name)
-{
-	struct vmirror_stats stats = {.size = sizeof(stats)};
-
-	return vmirror_mirror_stats(name, &stats, NULL) == 0 ? stats.serial : 0;
-}
-
 int
 reload_note(struct reload *reload, const char *spec, const char *name, struct vmirror_error *err)
 {
@@ -82,7 +73,8 @@ reload_note(struct reload *reload, const char *spec, const char *name, struct vm
 		free(built);
 		return vmirror_error_set(err, -ENOMEM, "out of memory");
 	}
-	more[reload->n] = (struct reload_mirror){.spec = built, .serial = serial_of(name)};
+	more[reload->n] =
+		(struct reload_mirror){.spec = built, .serial = vmirror_mirror_serial(name)};
 	memcpy(more[reload->n].name, name, VMIRROR_NAME_SIZE);
 	reload->n++;
 	return 0;
@@ -94,7 +86,7 @@ reload_note(struct reload *reload, const char *spec, const char *name, struct vm
 static bool
 is_there(const struct reload_mirror *mirror)
 {
-	return mirror->serial != 0 && serial_of(mirror->name) == mirror->serial;
+	return mirror->serial != 0 && vmirror_mirror_serial(mirror->name) == mirror->serial;
 }
 
 /* One that says the same, is there still, and is nobody else's yet. */
@@ -184,7 +176,7 @@ carry_out(struct plan *plan, const struct reload *reload, struct vmirror_error *
 						      plan->config.lines[plan->at[bad]].line);
 	for (i = 0; i < plan->n_come; i++) {
 		memcpy(plan->mirror[plan->at[i]].name, plan->names[i], VMIRROR_NAME_SIZE);
-		plan->mirror[plan->at[i]].serial = serial_of(plan->names[i]);
+		plan->mirror[plan->at[i]].serial = vmirror_mirror_serial(plan->names[i]);
 	}
 	return 0;
 }

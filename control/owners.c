@@ -6,17 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/lease.h"
-
 static TAILQ_HEAD(, vmirror_owner) owners = TAILQ_HEAD_INITIALIZER(owners);
 
 static struct vmirror_owner *
-find(const char *name, uint64_t serial)
+find(uint64_t serial)
 {
 	struct vmirror_owner *owner;
 
 	TAILQ_FOREACH (owner, &owners, next)
-		if (owner->serial == serial && strcmp(owner->name, name) == 0)
+		if (owner->serial == serial)
 			return owner;
 	return NULL;
 }
@@ -30,7 +28,7 @@ forget_name(const char *name)
 	for (owner = TAILQ_FIRST(&owners); owner != NULL; owner = next) {
 		next = TAILQ_NEXT(owner, next);
 		if (strcmp(owner->name, name) == 0)
-			vmirror_owners_forget(name, owner->serial);
+			vmirror_owners_forget(owner->serial);
 	}
 }
 
@@ -54,13 +52,13 @@ vmirror_owners_add(const char *name, uint64_t serial, const struct vmirror_sessi
 const struct vmirror_owner *
 vmirror_owners_find(const char *name)
 {
-	return find(name, vmirror_lease_serial(name));
+	return find(vmirror_mirror_serial(name));
 }
 
 void
-vmirror_owners_forget(const char *name, uint64_t serial)
+vmirror_owners_forget(uint64_t serial)
 {
-	struct vmirror_owner *owner = find(name, serial);
+	struct vmirror_owner *owner = find(serial);
 
 	if (owner == NULL)
 		return;
@@ -91,5 +89,5 @@ vmirror_owners_clear(void)
 	struct vmirror_owner *owner;
 
 	while ((owner = TAILQ_FIRST(&owners)) != NULL)
-		vmirror_owners_forget(owner->name, owner->serial);
+		vmirror_owners_forget(owner->serial);
 }

@@ -16,7 +16,7 @@
 struct vmirror_owner {
 	TAILQ_ENTRY(vmirror_owner) next;
 	char name[VMIRROR_NAME_SIZE];
-	uint64_t serial; /**< lib/lease.h */
+	uint64_t serial; /**< vmirror_mirror_serial() */
 	pid_t pid;       /**< of who added it */
 	uid_t uid;
 	/** The mirror ends with it; NULL: it stays. */
@@ -34,7 +34,7 @@ vmirror_owners_find(const char *name);
 
 /** A mirror has gone. */
 void
-vmirror_owners_forget(const char *name, uint64_t serial);
+vmirror_owners_forget(uint64_t serial);
 
 /** One of the mirrors that end with a session; NULL: none is left. */
 const struct vmirror_owner *

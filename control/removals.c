@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 
 #include "control/call.h"
@@ -34,12 +33,12 @@ TAILQ_HEAD(removal_list, removal);
 static struct removal_list removals = TAILQ_HEAD_INITIALIZER(removals);
 
 static struct removal *
-find(const char *name, uint64_t serial)
+find(uint64_t serial)
 {
 	struct removal *r;
 
 	TAILQ_FOREACH (r, &removals, next)
-		if (r->serial == serial && strcmp(r->name, name) == 0)
+		if (r->serial == serial)
 			return r;
 	return NULL;
 }
@@ -55,7 +54,7 @@ begin(const char *name, uint64_t serial)
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	r->serial = serial;
 	TAILQ_INSERT_TAIL(&removals, r, next);
-	vmirror_lease_give_up(name, serial);
+	vmirror_lease_give_up(serial);
 	return r;
 }
 
@@ -63,12 +62,12 @@ int
 vmirror_removals_begin(const char *name, struct vmirror_session *s, json_t *id,
 		       struct vmirror_error *err)
 {
-	uint64_t serial = vmirror_lease_serial(name);
+	uint64_t serial = vmirror_mirror_serial(name);
 	struct removal *r;
 
 	if (serial == 0)
 		return vmirror_error_set(err, -ENOENT, "there is no mirror '%s'", name);
-	if (find(name, serial) != NULL)
+	if (find(serial) != NULL)
 		return vmirror_error_set(err, -EALREADY, "mirror '%s' is being taken away", name);
 	r = begin(name, serial);
 	if (r == NULL)
@@ -84,7 +83,7 @@ vmirror_removals_begin(const char *name, struct vmirror_session *s, json_t *id,
 void
 vmirror_removals_begin_orphan(const struct vmirror_owner *owner)
 {
-	struct removal *r = find(owner->name, owner->serial);
+	struct removal *r = find(owner->serial);
 
 	/* One that somebody takes away is going. */
 	if (r == NULL)
@@ -120,7 +119,7 @@ take_away(const struct removal *r, struct vmirror_error *err)
 {
 	json_t *last = NULL;
 
-	if (vmirror_lease_serial(r->name) != r->serial) {
+	if (vmirror_mirror_serial(r->name) != r->serial) {
 		vmirror_error_set(err, -ENOENT, "mirror '%s' was taken away by somebody else",
 				  r->name);
 		return NULL;
@@ -144,7 +143,7 @@ finish(struct removal *r, const struct vmirror_control_opts *host)
 	vmirror_call_busy(host, false);
 	if (last != NULL)
 		tell(r);
-	vmirror_owners_forget(r->name, r->serial);
+	vmirror_owners_forget(r->serial);
 	if (r->s != NULL) {
 		r->s->busy = false;
 		vmirror_rpc_answer_later(r->s, r->id, ENOENT, &err,
@@ -164,7 +163,7 @@ vmirror_removals_poll(const struct vmirror_control_opts *host)
 
 	for (r = TAILQ_FIRST(&removals); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, next);
-		if (vmirror_lease_is_over(r->name, r->serial, MOMENT_NS))
+		if (vmirror_lease_is_over(r->serial, MOMENT_NS))
 			finish(r, host);
 		else
 			n++;

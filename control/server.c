@@ -81,7 +81,7 @@ end_session(struct vmirror_session *s)
 	vmirror_removals_forget(s);
 	while ((owner = vmirror_owners_first_of(s)) != NULL) {
 		vmirror_removals_begin_orphan(owner);
-		vmirror_owners_forget(owner->name, owner->serial);
+		vmirror_owners_forget(owner->serial);
 	}
 	vmirror_session_destroy(s);
 }

@@ -148,29 +148,24 @@ link_to(const struct ctl_file *file, const char *name)
 /*
  * What has the name already makes room, and there is always something of that name.
  *
- * @param name  another, where it got that one for good: who had a name and has none gets none again
- * @return      0, or -errno: it has not the name that it was to have
+ * @param name  receives what it is called; stays empty where that is nothing. It may be another than was
+ *              wanted: who had a name and has none gets none again
+ * @return      0, or -errno: it has not the name that was wanted
  */
 static int
-give_name(const struct ctl_file *file, char name[PATH_MAX])
+give_name(const struct ctl_file *file, const char *wanted, char name[PATH_MAX])
 {
 	char other[PATH_MAX];
-	int ret = link_to(file, name);
+	int ret = link_to(file, wanted);
 
-	if (ret != -EEXIST || file->hidden[0] != '\0')
-		goto end;
-	if (snprintf(other, sizeof(other), "%s.%d", name, (int)getpid()) >= (int)sizeof(other) ||
-	    link_to(file, other) != 0)
-		goto end;
-	if (rename(other, name) == 0)
-		return 0;
-	ret = -errno;
-	memcpy(name, other, sizeof(other));
-	return ret;
-
-end:
-	if (ret != 0)
-		name[0] = '\0';
+	if (ret == -EEXIST && file->hidden[0] == '\0' &&
+	    snprintf(other, sizeof(other), "%s.%d", wanted, (int)getpid()) < (int)sizeof(other) &&
+	    link_to(file, other) == 0) {
+		ret = rename(other, wanted) == 0 ? 0 : -errno;
+		snprintf(name, PATH_MAX, "%s", other);
+	}
+	if (ret == 0)
+		snprintf(name, PATH_MAX, "%s", wanted);
 	return ret;
 }
 
@@ -200,38 +195,33 @@ keep_few(struct ctl_files *files)
 static void
 give_other_name(const struct ctl_files *files, char name[PATH_MAX])
 {
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], other[PATH_MAX];
 
 	directory_of(ctl_files_last(files), dir);
-	if (snprintf(name, PATH_MAX, "%s/vmirrorctl.%d.%llu", dir, (int)getpid(),
-		     (unsigned long long)files->begun + 1) >= PATH_MAX ||
-	    give_name(&files->ahead[0], name) != 0)
-		name[0] = '\0';
+	if (snprintf(other, sizeof(other), "%s/vmirrorctl.%d.%llu", dir, (int)getpid(),
+		     (unsigned long long)files->begun + 1) < (int)sizeof(other))
+		give_name(&files->ahead[0], other, name);
 }
 
 /* The process writes to the next one now. */
 static void
 begin_next(struct ctl_files *files)
 {
-	char name[PATH_MAX], wanted[PATH_MAX];
+	char wanted[PATH_MAX], name[PATH_MAX] = "";
 	struct vmirror_error err;
-	int ret = ctl_rotation_name(files->rotation, &files->names, files->path, time(NULL), name,
+	int ret = ctl_rotation_name(files->rotation, &files->names, files->path, time(NULL), wanted,
 				    &err);
 
 	if (ret == 0) {
-		memcpy(wanted, name, sizeof(wanted));
-		ret = give_name(&files->ahead[0], name);
-		if (ret != 0)
-			vmirror_error_set(&err, ret, "%s: %s", wanted, strerror(-ret));
-	} else {
-		name[0] = '\0';
+		ret = give_name(&files->ahead[0], wanted, name);
+		vmirror_error_set(&err, ret, "%s: %s", wanted, strerror(-ret));
 	}
-	if (ret != 0 && name[0] == '\0')
+	if (name[0] == '\0')
 		give_other_name(files, name);
-	if (ret != 0 && name[0] != '\0')
-		ctl_say("%s; it is called %s instead", err.text, name);
 	if (name[0] == '\0')
 		ctl_say("packets are lost with a file that got no name: %s", err.text);
+	else if (ret != 0)
+		ctl_say("%s; it is called %s instead", err.text, name);
 	/* One without a name has its place among those that are counted. */
 	keep(files, name);
 	drop_first(files);

@@ -73,11 +73,23 @@ examine(struct ctl_output *out, struct vmirror_error *err)
 	return 0;
 }
 
-int
-ctl_output_open(struct ctl_output *out, const char *path, struct vmirror_error *err)
+/* What open() has just left there. @return 0, or -errno with err set and nothing left behind */
+static int
+opened(struct ctl_output *out, struct vmirror_error *err)
 {
 	int ret;
 
+	if (out->fd < 0)
+		return fail(out->path, errno, err);
+	ret = examine(out, err);
+	if (ret != 0)
+		ctl_output_discard(out);
+	return ret;
+}
+
+int
+ctl_output_open(struct ctl_output *out, const char *path, struct vmirror_error *err)
+{
 	*out = (struct ctl_output){.fd = -1};
 	snprintf(out->path, sizeof(out->path), "%s", path);
 	if (strcmp(path, "-") == 0)
@@ -86,12 +98,7 @@ ctl_output_open(struct ctl_output *out, const char *path, struct vmirror_error *
 	out->created = out->fd >= 0;
 	if (out->fd < 0 && errno == EEXIST)
 		out->fd = open(path, OPEN_FLAGS);
-	if (out->fd < 0)
-		return fail(path, errno, err);
-	ret = examine(out, err);
-	if (ret != 0)
-		ctl_output_discard(out);
-	return ret;
+	return opened(out, err);
 }
 
 int
@@ -101,7 +108,6 @@ ctl_output_open_fifo(struct ctl_output *out, const char *path, int timeout_ms,
 	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
 	int64_t end = ctl_now_ms() + timeout_ms;
 	struct stat st;
-	int ret;
 
 	*out = (struct ctl_output){.fd = -1};
 	snprintf(out->path, sizeof(out->path), "%s", path);
@@ -112,12 +118,7 @@ ctl_output_open_fifo(struct ctl_output *out, const char *path, int timeout_ms,
 		return vmirror_error_set(err, -EINVAL, "%s is no fifo; mkfifo makes one", path);
 	while ((out->fd = open(path, OPEN_FLAGS)) < 0 && errno == ENXIO && ctl_now_ms() < end)
 		nanosleep(&pause, NULL);
-	if (out->fd < 0)
-		return fail(path, errno, err);
-	ret = examine(out, err);
-	if (ret != 0)
-		ctl_output_discard(out);
-	return ret;
+	return opened(out, err);
 }
 
 bool

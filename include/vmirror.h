@@ -351,8 +351,6 @@ struct vmirror_stats {
 	uint64_t
 		snapshot_delivered; /**< of these: accepted by the sink and, as far as can be known, kept */
 	uint64_t snapshot_lost; /**< of these: refused or lost by the sink, or unknown */
-	/** The mirror's number, which no other of this process ever has, whatever its name. */
-	uint64_t serial;
 	/* Of a sink that writes files, but for those of snapshots. */
 	uint64_t files;      /**< begun */
 	uint64_t files_done; /**< of these: have ended, and are whole */
@@ -404,6 +402,15 @@ vmirror_mirror_queue_stats(const char *name, struct vmirror_queue_stats *stats, 
  */
 VMIRROR_API int
 vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n);
+
+/**
+ * The number of the mirror that has a name now: no other of this process ever has it, so that whoever keeps
+ * it knows a mirror from another of its name.
+ *
+ * @return  0: there is none of that name
+ */
+VMIRROR_API uint64_t
+vmirror_mirror_serial(const char *name);
 
 /**
  * The spec that a mirror was made of, as text: what stands in it, in one order, with the name that it got.

@@ -269,8 +269,6 @@ vmirror_mirror_snapshot(const char *name, const struct vmirror_snapshot_opts *op
 	return ret;
 }
 
-/* --- what would be */
-
 int
 vmirror_mirror_next_file(const char *name, int fd, struct vmirror_error *err)
 {
@@ -297,6 +295,8 @@ vmirror_mirror_next_file(const char *name, int fd, struct vmirror_error *err)
 	vmirror_api_leave();
 	return ret;
 }
+
+/* --- what would be */
 
 /* Like vmirror_mirror_add() up to the point where something would be seen from outside. */
 static int
@@ -466,6 +466,19 @@ vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n)
 	}
 	vmirror_api_leave();
 	return count;
+}
+
+uint64_t
+vmirror_mirror_serial(const char *name)
+{
+	const struct vmirror_mirror *mirror;
+	uint64_t serial;
+
+	pthread_mutex_lock(&vmirror_shared.control);
+	mirror = vmirror_api_find(name, NULL);
+	serial = mirror != NULL ? mirror->serial : 0;
+	vmirror_api_leave();
+	return serial;
 }
 
 int

@@ -53,7 +53,6 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 		goto leave;
 
 	*stats = (struct vmirror_stats){.size = stats->size, .state = mirror->state};
-	stats->serial = mirror->serial;
 	memcpy(stats->name, mirror->spec.name, sizeof(stats->name));
 	memcpy(stats->reason, mirror->reason, sizeof(stats->reason));
 	vmirror_mirror_read_ports(mirror);

@@ -26,41 +26,39 @@ vmirror_lease_take(const char *spec, char name[VMIRROR_NAME_SIZE], uint64_t *ser
 	return ret;
 }
 
-uint64_t
-vmirror_lease_serial(const char *name)
+/* Control lock. */
+static struct vmirror_mirror *
+find(uint64_t serial)
 {
-	const struct vmirror_mirror *mirror;
-	uint64_t serial;
+	struct vmirror_mirror *mirror;
 
-	pthread_mutex_lock(&vmirror_shared.control);
-	mirror = vmirror_api_find(name, NULL);
-	serial = mirror != NULL ? mirror->serial : 0;
-	vmirror_api_leave();
-	return serial;
+	TAILQ_FOREACH (mirror, &vmirror_shared.mirrors, next)
+		if (mirror->serial == serial)
+			return mirror;
+	return NULL;
 }
 
 void
-vmirror_lease_give_up(const char *name, uint64_t serial)
+vmirror_lease_give_up(uint64_t serial)
 {
 	struct vmirror_mirror *mirror;
 
 	pthread_mutex_lock(&vmirror_shared.control);
-	mirror = vmirror_api_find(name, NULL);
-	if (mirror != NULL && mirror->serial == serial)
+	mirror = find(serial);
+	if (mirror != NULL)
 		vmirror_mirror_leave(mirror);
 	vmirror_api_leave();
 }
 
 bool
-vmirror_lease_is_over(const char *name, uint64_t serial, uint64_t ns)
+vmirror_lease_is_over(uint64_t serial, uint64_t ns)
 {
 	struct vmirror_mirror *mirror;
-	bool over = true;
+	bool over;
 
 	pthread_mutex_lock(&vmirror_shared.control);
-	mirror = vmirror_api_find(name, NULL);
-	if (mirror != NULL && mirror->serial == serial)
-		over = vmirror_mirror_has_left(mirror, ns);
+	mirror = find(serial);
+	over = mirror == NULL || vmirror_mirror_has_left(mirror, ns);
 	vmirror_api_leave();
 	return over;
 }

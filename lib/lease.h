@@ -12,18 +12,14 @@
 
 #include "vmirror.h"
 
-/** As vmirror_mirror_add(). @param serial  receives the number, which no other mirror ever has */
+/** As vmirror_mirror_add(). @param serial  receives its vmirror_mirror_serial() */
 int
 vmirror_lease_take(const char *spec, char name[VMIRROR_NAME_SIZE], uint64_t *serial,
 		   struct vmirror_error *err);
 
-/** The number of the mirror that has the name now; 0: there is none. */
-uint64_t
-vmirror_lease_serial(const char *name);
-
 /** Begin to take it away. What goes meanwhile by another's hand is gone. */
 void
-vmirror_lease_give_up(const char *name, uint64_t serial);
+vmirror_lease_give_up(uint64_t serial);
 
 /**
  * Whether it has given its sink all that it had, or is gone: to remove it takes no time then.
@@ -31,6 +27,6 @@ vmirror_lease_give_up(const char *name, uint64_t serial);
  * @param ns  how long to wait for it, at the most
  */
 bool
-vmirror_lease_is_over(const char *name, uint64_t serial, uint64_t ns);
+vmirror_lease_is_over(uint64_t serial, uint64_t ns);
 
 #endif

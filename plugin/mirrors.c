@@ -78,15 +78,6 @@ tell(struct plugin_mirror *mirror, enum vmirror_level level, const char *text)
 	plugin_log(level, "line %u: %s", mirror->line->line, text);
 }
 
-/* The number of the mirror that has the name; 0: there is none. */
-static uint64_t
-serial_of(const char *name)
-{
-	struct vmirror_stats stats = {.size = sizeof(stats)};
-
-	return vmirror_mirror_stats(name, &stats, NULL) == 0 ? stats.serial : 0;
-}
-
 /* @return 0, or -errno with err set */
 static int
 add(struct plugin_mirror *mirror, struct vmirror_error *err)
@@ -100,7 +91,7 @@ add(struct plugin_mirror *mirror, struct vmirror_error *err)
 	if (ret != 0)
 		return ret;
 	mirror->added = true;
-	mirror->serial = serial_of(mirror->name);
+	mirror->serial = vmirror_mirror_serial(mirror->name);
 	plugin_log(VMIRROR_INFO, "mirror '%s': %s", plan.name, plan.text);
 	return 0;
 }
@@ -162,7 +153,8 @@ plugin_mirrors_try(struct plugin_mirrors *mirrors)
 static bool
 is_there(const struct plugin_mirror *mirror)
 {
-	return mirror->added && mirror->serial != 0 && serial_of(mirror->name) == mirror->serial;
+	return mirror->added && mirror->serial != 0 &&
+	       vmirror_mirror_serial(mirror->name) == mirror->serial;
 }
 
 /* One that says the same, is there still, and is nobody else's yet. */
@@ -241,7 +233,7 @@ make_changes(struct changes *c, const char *path, struct vmirror_error *err)
 	for (i = 0; i < c->n_come; i++) {
 		c->at[i]->added = true;
 		memcpy(c->at[i]->name, c->names[i], VMIRROR_NAME_SIZE);
-		c->at[i]->serial = serial_of(c->names[i]);
+		c->at[i]->serial = vmirror_mirror_serial(c->names[i]);
 	}
 	return 0;
 }

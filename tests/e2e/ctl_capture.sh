@@ -56,21 +56,26 @@ now_ms() {
 	echo $(($(date +%s%N) / 1000000))
 }
 
+# shown_after FROM REGEX: how many ms from then it is until such a line is on the terminal, in $ms.
+shown_after() {
+	until grep -q "$2" "$T/shown"; do
+		ms=$(($(now_ms) - $1))
+		[ $ms -lt 5000 ] || fail "no packet is shown: $(cat "$T/shown" "$T/c.err")"
+		sleep 0.002
+	done
+	ms=$(($(now_ms) - $1))
+}
+
 # What passes is on the terminal while one looks.
 shown() {
-	local from to
+	local from ms
 	capture "$T/shown" "$T/c.err" -i 0 -e icmp
 	sleep 0.3
 	from=$(now_ms)
 	pings 1
-	until grep -q 'ICMP echo request' "$T/shown"; do
-		to=$(now_ms)
-		[ $((to - from)) -lt 5000 ] || fail "no packet is shown: $(cat "$T/shown" "$T/c.err")"
-		sleep 0.005
-	done
-	to=$(now_ms)
-	note "the first packet is shown after $((to - from)) ms, ping and all"
-	expect "within a second" test $((to - from)) -lt 1000
+	shown_after "$from" 'ICMP echo request'
+	note "the first packet is shown after $ms ms, ping and all"
+	expect "within a second" test "$ms" -lt 1000
 	pings 9
 	wait_for 5 is_delivered 20 || fail "20 packets are not delivered"
 	end_capture "$client" INT
@@ -83,21 +88,16 @@ shown() {
 
 # From Enter to the first packet, while some pass all the time.
 at_once() {
-	local from to ping
+	local from ms ping
 	host_spawn a /dev/null /dev/null ping -q -n -i 0.005 192.0.2.2
 	ping=$child
 	: >"$T/shown"
 	from=$(now_ms)
 	spawn "$T/shown" "$T/c.err" "$VMIRRORCTL" capture -i 0 icmp
 	client=$child
-	until [ -s "$T/shown" ]; do
-		to=$(now_ms)
-		[ $((to - from)) -lt 5000 ] || fail "no packet is shown: $(cat "$T/shown" "$T/c.err")"
-		sleep 0.002
-	done
-	to=$(now_ms)
-	note "the first packet is shown $((to - from)) ms after Enter"
-	expect "a person does not wait" test $((to - from)) -lt 2000
+	shown_after "$from" .
+	note "the first packet is shown $ms ms after Enter"
+	expect "a person does not wait" test "$ms" -lt 2000
 	end_capture "$client" INT
 	kill "$ping"
 	wait_for 5 gone "$ping"
@@ -226,10 +226,6 @@ told() {
 	ctl capture -d -i 0 -w d.pcapng tcp port 80 >"$T/ctl.out"
 	expect "-d says what would be done" grep -q 'd.pcapng' "$T/ctl.out"
 	expect "and does nothing" test -z "$(ls -A)"
-}
-
-not() {
-	! "$@"
 }
 
 # The process ends under it.

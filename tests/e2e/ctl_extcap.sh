@@ -14,10 +14,6 @@ reachable
 
 two= # process id of the second vmirror
 
-not() {
-	! "$@"
-}
-
 # Where the versions of Wireshark look for a user's own.
 install_for_me() {
 	local dir
@@ -73,8 +69,7 @@ nobody_left() {
 
 # is_delivered PROCESS COUNT: so many by all of its mirrors, or more.
 is_delivered() {
-	[ "$("$VMIRRORCTL" -p "$1" stats --json | python3 -c 'import json, sys
-print(sum(m["delivered"] for m in json.load(sys.stdin)["mirrors"]))')" -ge "$2" ]
+	[ "$(delivered_by -p "$1")" -ge "$2" ]
 }
 
 # delivers PROCESS COUNT

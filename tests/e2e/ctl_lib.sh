@@ -21,6 +21,12 @@ mirrors() {
 	[ "$("$VMIRRORCTL" list | tail -n +2 | wc -l)" = "$1" ]
 }
 
+# delivered_by ARGUMENT...: packets by all mirrors of the process that those name.
+delivered_by() {
+	"$VMIRRORCTL" "$@" stats --json | python3 -c 'import json, sys
+print(sum(m["delivered"] for m in json.load(sys.stdin)["mirrors"]))'
+}
+
 is_capturing() {
 	grep -q '^vmirrorctl: capturing on' "$1" || gone "$client"
 }

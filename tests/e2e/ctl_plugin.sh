@@ -39,10 +39,6 @@ has_mirror() {
 	[ "$("$VMIRRORCTL" list | wc -l)" -gt 1 ]
 }
 
-not() {
-	! "$@"
-}
-
 plugin_install "$BUILD/plugin"
 host_add a
 host_add b

@@ -32,8 +32,8 @@ all_of() {
 }
 
 is_delivered() {
-	[ "$("$VMIRRORCTL" stats --json | python3 -c 'import json, sys
-print(sum(m["delivered"] for m in json.load(sys.stdin)["mirrors"]))')" -ge "$1" ]
+	# shellcheck disable=SC2119 # of the only process
+	[ "$(delivered_by)" -ge "$1" ]
 }
 
 # send_often TIMES: each time when what was sent before has arrived, as the tap holds no more.

@@ -291,6 +291,10 @@ same() {
 	pcap same "$@"
 }
 
+not() {
+	! "$@"
+}
+
 # reachable: the programs are where any user can get at them, whoever's the source is.
 reachable() {
 	local programs=$T/programs

@@ -86,10 +86,6 @@ check() {
 		awk "BEGIN { r = $large / $small; exit !(r > 4 && r < 12) }"
 }
 
-not() {
-	! "$@"
-}
-
 # memory_of MBUFS: what --check says, in bytes.
 memory_of() {
 	run "${eal[@]}" --vdev net_null0 -- --check --mirror "name=web,port=0,mbufs=$1,$pcap_sink"
