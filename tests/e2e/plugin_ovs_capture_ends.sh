@@ -87,17 +87,18 @@ of_terminal() {
 	grep -q 'capturing on' "$T/terminal.out"
 }
 
-# script(1) is the terminal; by itself it is closed when it is killed.
+# script(1) is the terminal; by itself it is closed when it is killed. Not every shell takes itself out of
+# the way, and a signal meant for what it runs would end there.
 terminal() {
 	spawn "$T/terminal.out" "$T/terminal.err" script -qec \
-		"'$VMIRROR_OVS' capture -i vm -w '$T/terminal.pcapng' icmp" /dev/null
+		"exec '$VMIRROR_OVS' capture -i vm -w '$T/terminal.pcapng' icmp" /dev/null
 	local terminal=$child
 	wait_for 30 of_terminal || fail "no capture: $(cat "$T/terminal.out")"
 	kill -KILL "$terminal"
 	expect "the terminal is closed: nothing is left" wait_for 10 nothing_left
 	expect "and the file is whole" readable "$T/terminal.pcapng"
 	spawn "$T/terminal.out" "$T/terminal.err" script -qec \
-		"'$VMIRROR_OVS' capture -i vm -w '$T/terminal.pcapng' icmp" /dev/null
+		"exec '$VMIRROR_OVS' capture -i vm -w '$T/terminal.pcapng' icmp" /dev/null
 	terminal=$child
 	wait_for 30 left 1 || fail "no capture: $(cat "$T/terminal.out")"
 	wait_for 30 of_terminal || fail "no capture: $(cat "$T/terminal.out")"
