@@ -52,6 +52,7 @@ follow(struct ctl_session *session, struct ctl_follow *follow, const char *spec,
 	json_t *added;
 	int ret;
 
+	ctl_follow_heed();
 	ret = add(session, spec, false, &added, err);
 	if (ret != 0)
 		return ret;

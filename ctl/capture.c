@@ -21,6 +21,7 @@
 #include "ctl/plan.h"
 #include "ctl/say.h"
 #include "ctl/tcpdump.h"
+#include "ctl/user.h"
 #include "devargs/error.h"
 
 struct run {
@@ -35,7 +36,6 @@ struct run {
 	json_t *added;
 };
 
-/* Before anything is asked of anybody, so that a failure leaves nothing. */
 static int
 open_output(struct run *run, struct vmirror_error *err)
 {
@@ -131,17 +131,18 @@ supply(struct run *run)
 		ctl_files_supply(&run->files, &run->session, run->follow.name);
 }
 
-static void
+static bool
 heard(void *arg, const json_t *stats)
 {
 	struct run *run = arg;
 
 	if (!ctl_rotation_is_set(&run->capture.rotation))
-		return;
+		return false;
 	ctl_files_follow(&run->files, stats);
 	/* One that is over wants no more. */
 	if (strcmp(ctl_json_text(stats, "state"), "attached") == 0)
 		supply(run);
+	return ctl_rotation_is_over(&run->capture.rotation, ctl_json_number(stats, "file_bytes"));
 }
 
 /* Nothing writes to them any more. */
@@ -181,12 +182,15 @@ capture(struct run *run, const struct ctl_place *place, struct vmirror_error *er
 {
 	int ret;
 
-	ret = open_output(run, err);
-	if (ret != 0)
-		return ret;
+	ctl_follow_heed();
 	ret = ctl_session_open(&run->session, place, err);
 	if (ret == 0)
-		ret = ctl_capture_add(&run->session, run->spec, &run->out, &run->added, err);
+		ret = ctl_user_become(run->capture.user, err);
+	if (ret == 0)
+		ret = open_output(run, err);
+	if (ret != 0)
+		return ret;
+	ret = ctl_capture_add(&run->session, run->spec, &run->out, &run->added, err);
 	if (ret != 0) {
 		ctl_output_discard(&run->out);
 		return ret;

@@ -67,8 +67,9 @@ read_limit(uint64_t *limit, const char *value, uint64_t unit, const char *what,
 
 /* dumpcap's -a. */
 static int
-read_autostop(struct vmirror_spec *spec, const char *value, struct vmirror_error *err)
+read_autostop(struct ctl_capture *capture, const char *value, struct vmirror_error *err)
 {
+	struct vmirror_spec *spec = &capture->spec;
 	const char *colon = strchr(value, ':');
 	size_t len = colon != NULL ? (size_t)(colon - value) : 0;
 
@@ -81,9 +82,11 @@ read_autostop(struct vmirror_spec *spec, const char *value, struct vmirror_error
 		return read_limit(&spec->bytes, colon + 1, 1000, "-a filesize", err);
 	if (len == strlen("packets") && strncmp(value, "packets", len) == 0)
 		return read_limit(&spec->count, colon + 1, 1, "the count of packets", err);
+	if (len == strlen("files") && strncmp(value, "files", len) == 0)
+		return ctl_rotation_read_total(&capture->rotation, colon + 1, err);
 	return vmirror_error_set(err, -EINVAL,
 				 "-a: '%.64s' is no condition; there are duration:SECONDS, "
-				 "filesize:KB and packets:COUNT",
+				 "filesize:KB, files:COUNT and packets:COUNT",
 				 value);
 }
 
@@ -126,7 +129,7 @@ read_option(struct ctl_capture *capture, const struct ctl_given *given, struct v
 		return read_limit(&capture->spec.count, given->value, 1, "the count of packets",
 				  err);
 	case CTL_KEY_AUTOSTOP:
-		return read_autostop(&capture->spec, given->value, err);
+		return read_autostop(capture, given->value, err);
 	case CTL_KEY_DIRECTION:
 		return read_direction(&capture->spec, given->value, what, err);
 	case CTL_KEY_DISPLAY:
@@ -143,14 +146,17 @@ limit_files(struct ctl_capture *capture, struct vmirror_error *err)
 {
 	const struct ctl_rotation *rotation = &capture->rotation;
 
-	if (rotation->total == 0)
+	const char *what = rotation->count != 0 ? "-W with -G" : "-a files with a time";
+
+	if (rotation->total == 0 || rotation->seconds == 0)
 		return 0;
 	if (capture->spec.duration_ms != 0)
 		return vmirror_error_set(err, -EINVAL,
-					 "-W with -G says how long, and so does -a duration; right "
-					 "would be one of them");
+					 "%s says how long, and so does -a duration; right would "
+					 "be one of them",
+					 what);
 	if (rotation->seconds > INT64_MAX / 1000 / rotation->total)
-		return vmirror_error_set(err, -EINVAL, "-W with -G is too long");
+		return vmirror_error_set(err, -EINVAL, "%s is too long", what);
 	capture->spec.duration_ms = rotation->seconds * rotation->total * 1000;
 	return 0;
 }
@@ -192,6 +198,7 @@ ctl_capture_parse(struct ctl_capture *capture, const struct ctl_words *words,
 		.spec.dir = VMIRROR_SPEC_RXTX,
 		.file = ctl_words_value(words, CTL_KEY_WRITE),
 		.comment = ctl_words_value(words, CTL_KEY_COMMENT),
+		.user = ctl_words_value(words, CTL_KEY_USER),
 		.pcap = ctl_words_has(words, CTL_KEY_PCAP),
 		.quiet = ctl_words_has(words, CTL_KEY_QUIET),
 		.statistics = ctl_words_has(words, CTL_KEY_STATISTICS),

@@ -18,6 +18,7 @@ struct ctl_capture {
 	struct vmirror_spec spec; /**< without a sink */
 	const char *file;         /**< -w; NULL: none */
 	const char *comment;
+	const char *user; /**< -Z; NULL: whoever called */
 	struct ctl_rotation rotation;
 	bool pcap;
 	bool quiet;

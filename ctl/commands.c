@@ -65,7 +65,8 @@ static const struct ctl_option capture_options[] = {
 	{CTL_KEY_SNAPLEN, 's', NULL, "BYTES", "keep so much of each packet (0: all of it)"},
 	{CTL_KEY_COUNT, 'c', NULL, "COUNT", "end after so many packets"},
 	{CTL_KEY_AUTOSTOP, 'a', NULL, "COND",
-	 "end after duration:SECONDS, filesize:KB of packets, packets:COUNT", true},
+	 "end after duration:SECONDS, filesize:KB of packets, packets:COUNT, files:COUNT of -b",
+	 true},
 	{CTL_KEY_DIRECTION, 'Q', NULL, "DIR", "in, out or inout (inout)"},
 	{CTL_KEY_COMMENT, 0, "capture-comment", "TEXT", "put into the file's header"},
 	{CTL_KEY_LIST, 'D', NULL, NULL, "list the ports, and end"},
@@ -96,9 +97,8 @@ static const struct ctl_option capture_options[] = {
 	{CTL_KEY_FILES, 'W', NULL, "COUNT", "with -C, keep so many; with -G, end after so many"},
 	{CTL_KEY_COMMAND, 'z', NULL, "COMMAND",
 	 "run it with the name of each file that is finished"},
-	{CTL_KEY_REFUSED, 'Z', NULL, "USER",
-	 "is not there: files are opened with the rights of whoever calls vmirrorctl; right would "
-	 "be to call it as that user"},
+	{CTL_KEY_USER, 'Z', NULL, "USER",
+	 "go on as this user once the process is reached: files are his, and so is what -z runs"},
 	END,
 };
 

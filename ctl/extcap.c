@@ -212,6 +212,7 @@ capture(struct run *run, const struct ctl_words *words, struct vmirror_error *er
 		.fifo = run->line.fifo,
 		.losses = run->line.interface,
 	};
+	ctl_follow_heed();
 	ret = ctl_output_open_fifo(&run->out, run->line.fifo, READER_MS, err);
 	if (ret == 0)
 		ret = build(run, words, err);

@@ -113,13 +113,22 @@ supply_one(struct ctl_files *files, struct ctl_session *session, const char *mir
 	return 0;
 }
 
+/* Where the last has none behind it, it goes on until the capture ends. */
+static bool
+wants_more(const struct ctl_files *files)
+{
+	const unsigned int total = files->rotation->total;
+
+	return total == 0 || files->begun + files->n_ahead < total;
+}
+
 void
 ctl_files_supply(struct ctl_files *files, struct ctl_session *session, const char *mirror)
 {
 	struct vmirror_error err;
 	int ret = 0;
 
-	while (ret == 0 && files->n_ahead < CTL_FILES_AHEAD) {
+	while (ret == 0 && files->n_ahead < CTL_FILES_AHEAD && wants_more(files)) {
 		ret = supply_one(files, session, mirror, &err);
 		if (ret == 0)
 			files->told = false;

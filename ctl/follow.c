@@ -29,6 +29,7 @@
 enum end {
 	END_NOT_YET,
 	END_SIGNAL,  /* somebody wants it */
+	END_ENOUGH,  /* whoever hears the statistics wants no more */
 	END_CHILD,   /* nobody looks any more */
 	END_REACHED, /* its count, its duration */
 	END_FAILED,  /* its sink */
@@ -60,6 +61,12 @@ fill_signals(sigset_t *set)
 		sigaddset(set, SIGHUP);
 }
 
+void
+ctl_follow_heed(void)
+{
+	signal(SIGINT, SIG_DFL);
+}
+
 /* Ctrl-C and the like are read from now on. @return from where; -errno */
 static int
 take_signals(void)
@@ -68,8 +75,6 @@ take_signals(void)
 	int fd;
 
 	fill_signals(&set);
-	/* A shell has jobs in the background ignore it; who sends it there means us all the same. */
-	signal(SIGINT, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -156,26 +161,29 @@ judge(const json_t *stats)
 	return strcmp(name, "failed") == 0 ? END_FAILED : END_NOT_YET;
 }
 
-static void
+/* @return whether that is enough */
+static bool
 keep_stats(const struct ctl_follow *follow, struct state *state, json_t *stats)
 {
 	json_decref(state->stats);
 	state->stats = json_incref(stats);
-	if (follow->heard != NULL)
-		follow->heard(follow->arg, stats);
+	return follow->heard != NULL && follow->heard(follow->arg, stats);
 }
 
 static void
 take_stats(const struct ctl_follow *follow, struct state *state, const json_t *result)
 {
 	json_t *stats = ctl_json_named(json_object_get(result, "mirrors"), follow->name);
+	bool enough;
 
 	if (stats == NULL) {
 		state->end = END_REMOVED;
 		return;
 	}
-	keep_stats(follow, state, stats);
+	enough = keep_stats(follow, state, stats);
 	state->end = judge(stats);
+	if (enough && state->end == END_NOT_YET)
+		state->end = END_ENOUGH;
 }
 
 /* All that has come. */

@@ -14,8 +14,9 @@ struct ctl_follow {
 	bool quiet;      /**< no counts */
 	bool statistics; /**< a line of them every second */
 	bool progress;   /**< a count that changes, where stderr is a terminal */
-	/** Called with each statistics of the mirror, the last of them exact. NULL: not called */
-	void (*heard)(void *arg, const json_t *stats);
+	/** Called with each statistics of the mirror, the last of them exact, and says whether that is
+	 * enough. NULL: not called */
+	bool (*heard)(void *arg, const json_t *stats);
 	void *arg;
 	pid_t child;  /**< that shows the packets; its end is the mirror's. 0: none */
 	pid_t parent; /**< that wants them; so is its end. 0: none */
@@ -24,6 +25,10 @@ struct ctl_follow {
 	/** Quiet, but for packets that were dropped, of this. NULL: for nothing */
 	const char *losses;
 };
+
+/** From here on Ctrl-C counts, also where a shell has its jobs in the background ignore it. */
+void
+ctl_follow_heed(void);
 
 /**
  * Wait, then take the mirror away, wait for the child, and print the counts. A second Ctrl-C ends the

@@ -19,8 +19,6 @@ print_options(const struct ctl_option *options)
 	for (o = options; o->key != CTL_KEY_NONE; o++) {
 		char letter[4] = "", word[64] = "";
 
-		if (o->key == CTL_KEY_REFUSED)
-			continue;
 		if (o->letter != 0)
 			snprintf(letter, sizeof(letter), "-%c", o->letter);
 		if (o->name != NULL)

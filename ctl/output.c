@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,6 +21,46 @@
 
 /* Between two looks whether a fifo is read. */
 #define LOOK_MS 20
+
+/* --- a signal that ends us before it is written to */
+
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
+
+/* Made for somebody who has not begun; NULL: there is none. */
+static struct ctl_output *volatile unwritten;
+
+static void
+on_ending(int number)
+{
+	if (unwritten != NULL)
+		ctl_output_discard(unwritten);
+	raise(number);
+}
+
+static void
+guard(struct ctl_output *out)
+{
+	const struct sigaction action = {.sa_handler = on_ending, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction before;
+
+	unwritten = out;
+	for (unsigned int i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (sigaction(endings[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			sigaction(endings[i], &action, NULL);
+}
+
+static void
+unguard(void)
+{
+	struct sigaction now;
+
+	unwritten = NULL;
+	for (unsigned int i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (sigaction(endings[i], NULL, &now) == 0 && now.sa_handler == on_ending)
+			signal(endings[i], SIG_DFL);
+}
+
+/* --- opening */
 
 static int
 fail(const char *path, int error, struct vmirror_error *err)
@@ -84,6 +125,8 @@ opened(struct ctl_output *out, struct vmirror_error *err)
 	ret = examine(out, err);
 	if (ret != 0)
 		ctl_output_discard(out);
+	else if (out->created)
+		guard(out);
 	return ret;
 }
 
@@ -150,6 +193,8 @@ ctl_output_empty(struct ctl_output *out, struct vmirror_error *err)
 void
 ctl_output_close(struct ctl_output *out)
 {
+	if (unwritten == out)
+		unguard();
 	if (out->fd >= 0)
 		close(out->fd);
 	out->fd = -1;

@@ -21,7 +21,8 @@ struct ctl_output {
 
 /**
  * Open a file, a fifo that somebody reads, or stdout ("-"). A new file is its owner's alone. What is in
- * one that is there stays for now.
+ * one that is there stays for now. A signal that ends this program takes a new file along until it is
+ * closed here: of these there is one at a time.
  *
  * @return 0, or -errno with err set
  */

@@ -69,6 +69,12 @@ read_ring(struct ctl_rotation *rotation, const char *value, struct vmirror_error
 				 value);
 }
 
+int
+ctl_rotation_read_total(struct ctl_rotation *rotation, const char *value, struct vmirror_error *err)
+{
+	return read_files(&rotation->total, value, "-a files", err);
+}
+
 static bool
 has_letters(const struct ctl_rotation *rotation)
 {
@@ -105,6 +111,26 @@ ctl_rotation_read(struct ctl_rotation *rotation, const struct ctl_given *given,
 	}
 }
 
+/* -a files: files that are full are counted, or those that had their time. */
+static int
+check_total(const struct ctl_rotation *rotation, struct vmirror_error *err)
+{
+	if (!ctl_rotation_is_set(rotation))
+		return vmirror_error_set(err, -EINVAL,
+					 "-a files: is for files that follow each other; right "
+					 "would be -b filesize:KB or -b duration:SECONDS beside "
+					 "it");
+	if (rotation->bytes != 0 && rotation->seconds != 0)
+		return vmirror_error_set(err, -EINVAL,
+					 "-a files: with a size and a time it is unknown when the "
+					 "last one is full; right would be one of these");
+	if (rotation->count != 0)
+		return vmirror_error_set(err, -EINVAL,
+					 "-a files: says how many, and so does -W; right would be "
+					 "one of them");
+	return 0;
+}
+
 /* tcpdump's flags mean something else each beside another. */
 static int
 check_letters(struct ctl_rotation *rotation, const char *path, struct vmirror_error *err)
@@ -133,7 +159,10 @@ int
 ctl_rotation_check(struct ctl_rotation *rotation, const char *path, struct vmirror_error *err)
 {
 	bool letters = has_letters(rotation);
+	int ret = rotation->total != 0 ? check_total(rotation, err) : 0;
 
+	if (ret != 0)
+		return ret;
 	if (!rotation->by_ring && !letters && rotation->command == NULL)
 		return 0;
 	if (rotation->by_ring && !ctl_rotation_is_set(rotation))

@@ -39,6 +39,19 @@ int
 ctl_rotation_read(struct ctl_rotation *rotation, const struct ctl_given *given,
 		  struct vmirror_error *err);
 
+/** Of -a files:COUNT, the count. @return 0; -EINVAL with err set */
+int
+ctl_rotation_read_total(struct ctl_rotation *rotation, const char *value,
+			struct vmirror_error *err);
+
+/** Whether all its files are full, so many bytes having been written to them. */
+static inline bool
+ctl_rotation_is_over(const struct ctl_rotation *rotation, uint64_t bytes)
+{
+	return rotation->total != 0 && rotation->bytes != 0 &&
+	       bytes / rotation->total >= rotation->bytes;
+}
+
 /**
  * Whether the flags go together.
  *

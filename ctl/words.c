@@ -88,9 +88,6 @@ give(struct scan *scan, const struct ctl_option *option, const char *value,
 		if (words->given[i].option->key == option->key)
 			return vmirror_error_set(err, -EINVAL, "%s is given twice",
 						 ctl_option_show(shown, option));
-	if (option->key == CTL_KEY_REFUSED)
-		return vmirror_error_set(err, -EINVAL, "%s %s", ctl_option_show(shown, option),
-					 option->help);
 	words->given =
 		ctl_must(reallocarray(words->given, words->n_given + 1, sizeof(*words->given)));
 	words->given[words->n_given++] = (struct ctl_given){.option = option, .value = value};
@@ -112,11 +109,10 @@ give_next(struct scan *scan, const struct ctl_option *option, struct vmirror_err
 
 	if (option->optional && !(more && is_number(scan->argv[scan->at])))
 		return give(scan, option, NULL, err);
-	/* A refused option's value does not matter. */
-	if (!more && option->key != CTL_KEY_REFUSED)
+	if (!more)
 		return vmirror_error_set(err, -EINVAL, "%s needs a value: %s %s",
 					 ctl_option_show(shown, option), shown, option->value);
-	return give(scan, option, more ? scan->argv[scan->at++] : NULL, err);
+	return give(scan, option, scan->argv[scan->at++], err);
 }
 
 static int

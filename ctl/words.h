@@ -44,6 +44,7 @@ enum ctl_key {
 	CTL_KEY_SECONDS,
 	CTL_KEY_FILES,
 	CTL_KEY_COMMAND,
+	CTL_KEY_USER,
 	CTL_KEY_INTERFACE, /**< this and those to FIFO: Wireshark's */
 	CTL_KEY_INTERFACES,
 	CTL_KEY_DLTS,
@@ -54,7 +55,6 @@ enum ctl_key {
 	CTL_KEY_FIFO,
 	CTL_KEY_DISPLAY, /**< passed on to tcpdump */
 	CTL_KEY_ALWAYS,  /**< asks for what is always so */
-	CTL_KEY_REFUSED, /**< there is none of it; help says why */
 };
 
 struct ctl_option {

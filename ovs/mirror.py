@@ -102,37 +102,37 @@ def guard(mark):
 
 class Run:
     """vmirrorctl, and the signals that are meant for it. It is in a session of its own, so that it
-    gets each of them once, whoever it was sent to."""
+    gets each of them once, whoever it was sent to. They are waited for, as a handler may run just
+    before one waits for a child, and then too late."""
 
     def __init__(self):
-        self.child, self.signals = None, []
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self.take)
+        self.signals = {signal.SIGINT, signal.SIGTERM}
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup's word counts
-            signal.signal(signal.SIGHUP, self.take)
-
-    def take(self, number, _):
-        self.signals.append(number)
-        if self.child:
-            self.child.send_signal(number)
+            self.signals.add(signal.SIGHUP)
+        # What is ignored may get lost though it is waited for.
+        for number in (signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self.signals | {signal.SIGCHLD})
 
     def run(self, words):
         """@return its status, as a shell has it"""
-        if self.signals:
-            return 128 + self.signals[0]
+        early = signal.sigpending() & self.signals
+        if early:
+            return 128 + min(early)
         parent, libc = os.getpid(), ctypes.CDLL(None)
 
         def end_with_parent():
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
             if os.getppid() != parent:
                 os._exit(1)
 
         child = subprocess.Popen(words, start_new_session=True, preexec_fn=end_with_parent)
-        for number in self.signals:
-            child.send_signal(number)
-        self.child = child
-        status = child.wait()
-        return status if status >= 0 else 128 - status
+        while child.poll() is None:
+            number = signal.sigwait(self.signals | {signal.SIGCHLD})
+            if number != signal.SIGCHLD:
+                child.send_signal(number)
+        return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
 def through_mirrors(switch, ports, words, line):

@@ -63,7 +63,8 @@ installed() {
 	echo "ok apt install ./vmirror_*.deb"
 	for part in /usr/bin/vmirror /usr/bin/vmirrorctl "$plugin" \
 		/usr/share/man/man1/vmirror.1.gz /usr/share/man/man1/vmirrorctl.1.gz \
-		/usr/share/bash-completion/completions/vmirrorctl /usr/share/doc/vmirror/README.md \
+		/usr/share/bash-completion/completions/vmirrorctl \
+		/usr/share/bash-completion/completions/vmirror-ovs /usr/share/doc/vmirror/README.md \
 		/lib/systemd/system/vmirror@.service /etc/vmirror; do
 		expect "there is $part" test -e "$part"
 	done

@@ -46,6 +46,14 @@ send_often() {
 	done
 }
 
+send_until_gone() {
+	local i
+	for ((i = 0; i < 9; i++)); do
+		host a python3 "$here/pcap.py" send cable0 "$T/in.pcap"
+		! wait_for 1 gone "$client" || return 0
+	done
+}
+
 prepare() {
 	pcap make mixed "$T/all.pcap" 7
 	pcap fit "$T/all.pcap" "$T/in.pcap" 1514
@@ -79,6 +87,22 @@ by_ring() {
 	for file in r_*; do
 		readable "$file"
 	done
+	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -Q in -w r.pcapng -b filesize:200 -a files:3
+	send_until_gone
+	end_capture "$client"
+	expect "-a files:3: ends by itself, with three" test "$(count_files)" = 3
+	expect "of which the last is full, too" test "$(stat -c %s r_00003_*)" -ge 199000
+	expect "it says so" grep -q '^vmirrorctl: 3 files, the last is r_00003_' "$T/c.err"
+	readable r_00003_*
+	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -w r.pcapng -b duration:1 -a files:2 icmp
+	pings 3
+	sleep 1.2
+	pings 3
+	end_capture "$client"
+	expect "-b duration:1 -a files:2: two" test "$(count_files)" = 2
+	expect "after two seconds" grep -q 'reached its duration of 2000 ms' "$T/c.err"
 	rm -f ./*
 }
 
@@ -153,6 +177,33 @@ commands() {
 	rm -f ./*
 }
 
+# -Z: who was root is nobody when files are made, and when one is finished.
+as_user() {
+	local before=$PWD
+	chmod 711 "$T"
+	mkdir -m 1777 "$T/theirs"
+	cd "$T/theirs"
+	capture /dev/null "$T/c.err" -Z nobody -i 0 -Q in -w z.pcapng -b filesize:300 -z gzip
+	send_often 3
+	expect "-Z nobody: it is he who captures" test "$(stat -c %U "/proc/$client")" = nobody
+	end_capture "$client" INT
+	expect "and who runs -z" wait_for 10 is_packed
+	expect "whose files they are" test "$(stat -c %U z_*.pcapng.gz | sort -u)" = nobody
+	gunzip ./*.gz
+	expect "nothing is lost" all_of z_*.pcapng
+	rm -f ./*
+	capture /dev/null "$T/c.err" -Z nobody -i 0 -w z.pcapng
+	end_capture "$client" INT
+	expect "-Z nobody: one file" test "$(stat -c %U z.pcapng)" = nobody
+	rm -f ./*
+	chmod 755 .
+	refused "-Z: he may not write there" 1 "z.pcapng cannot be written: Permission denied" capture -Z nobody \
+		-i 0 -w z.pcapng
+	refused "-Z: no such user" 1 "-Z: there is no user 'nobdy'" capture -Z nobdy -i 0 -w z.pcapng
+	cd "$before"
+	rm -r "$T/theirs"
+}
+
 # Of what was begun something has a name, and nothing else is left.
 ends() {
 	local how
@@ -222,6 +273,7 @@ by_ring
 odd_names
 by_letters
 commands
+as_user
 ends
 no_room
 ends_under_it

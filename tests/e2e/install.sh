@@ -27,6 +27,16 @@ expect "a service, and its user" test -s "$T/root/usr/local/lib/systemd/system/v
 expect "vmirror-ovs, its manual page and its modules" test \
 	"$(find "$T/root" -path '*ovs*' -type f -printf '%P\n' | sed 's|.*/\(.*/.*\)|\1|' | sort | xargs)" = \
 	"bin/vmirror-ovs man1/vmirror-ovs.1 ovs/line.py ovs/mirror.py ovs/owner.py ovs/programs.py ovs/source.py ovs/switch.py"
+# completes FUNCTION WORD...: what bash would offer for the last of them.
+completes() {
+	# shellcheck disable=SC2016 # that shell's
+	bash -c '. "$0"; f=$1; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); "$f"; echo "${COMPREPLY[*]}"' \
+		"$T/root/usr/local/share/bash-completion/completions/$1" "_${1//-/_}" "$@"
+}
+expect "vmirrorctl's commands are completed" test "$(completes vmirrorctl sn)" = snapshot
+expect "and values" test "$(completes vmirrorctl capture -Q in)" = "in inout"
+expect "vmirror-ovs's commands" test "$(completes vmirror-ovs "")" = "capture list clean help"
+expect "and options" test "$(completes vmirror-ovs capture --cap)" = --capture-comment
 lib=$(dirname "$so")
 extcap=$(find "$T/root" -path '*/wireshark/extcap/vmirrorctl')
 expect "the client in Wireshark's extcap folder, by a link that leads to it" \

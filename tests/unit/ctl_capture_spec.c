@@ -150,7 +150,13 @@ slips(void **state)
 	refuses(WORDS("-c", "5", "-a", "packets:6"), "the count of packets is given twice");
 	refuses(WORDS("-a", "duration:1", "-a", "duration:2"), "-a duration is given twice");
 	refuses(WORDS("-a", "duration:soon"), "-a duration");
-	refuses(WORDS("-a", "files:3"), "'files:3' is no condition");
+	refuses(WORDS("-a", "files:3"), "-a files: is for files that follow each other");
+	refuses(WORDS("-a", "files:0"), "-a files");
+	refuses(WORDS("-w", "a", "-a", "files:3", "-b", "filesize:100", "-b", "duration:9"),
+		"when the last one is full");
+	refuses(WORDS("-w", "a", "-a", "files:3", "-C", "1", "-W", "2"), "and so does -W");
+	refuses(WORDS("-w", "a", "-a", "files:3", "-a", "duration:4", "-b", "duration:9"),
+		"-a files with a time says how long");
 	refuses(WORDS("-a", "10"), "'10' is no condition");
 	refuses(WORDS("-Q", "rx"), "-Q");
 	refuses(WORDS("-f", "tcp", "udp"), "a filter stands behind -f");

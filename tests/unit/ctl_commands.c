@@ -56,8 +56,6 @@ check_options(const char *path, const char *text, const struct ctl_option *optio
 	char letter[3] = "-?", name[64];
 
 	for (const struct ctl_option *o = options; o->key != CTL_KEY_NONE; o++) {
-		if (o->key == CTL_KEY_REFUSED)
-			continue;
 		letter[1] = o->letter;
 		snprintf(name, sizeof(name), "--%s", o->name != NULL ? o->name : "");
 		if (o->letter != 0 && !has_word(text, letter))

@@ -82,6 +82,46 @@ existing_file(void **state)
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
+/* In a child, which the signal ends; closed: after the file was. @return its status */
+static int
+open_and_end(int number, bool closed)
+{
+	struct ctl_output out;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		signal(number, SIG_DFL);
+		opens(&out, "new");
+		if (closed)
+			ctl_output_close(&out);
+		raise(number);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void
+ended_by_a_signal(void **state)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+
+	for (unsigned int i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		int status = open_and_end(numbers[i], false);
+
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == numbers[i]);
+		assert_int_equal(access("new", F_OK), -1);
+		status = open_and_end(numbers[i], true);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == numbers[i]);
+		assert_int_equal(unlink("new"), 0);
+	}
+	/* What was there is not ours to remove. */
+	write_file("new", "somebody's");
+	open_and_end(SIGINT, false);
+	assert_int_equal(access("new", F_OK), 0);
+}
+
 /* One that took the path of ours is not ours. */
 static void
 replaced_file(void **state)
@@ -181,6 +221,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(new_file, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(existing_file, folder_set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(ended_by_a_signal, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(replaced_file, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(fifo_with_a_reader, folder_set_up,

@@ -14,7 +14,6 @@ static const struct ctl_option own[] = {
 	{CTL_KEY_JSON, 'j', "json", NULL, ""},
 	{CTL_KEY_LIVE, 0, "live", "SECONDS", "", .optional = true},
 	{CTL_KEY_COMMENT, 0, "comment", "TEXT", ""},
-	{CTL_KEY_REFUSED, 'G', NULL, "SECONDS", "is not there yet"},
 	{CTL_KEY_NONE},
 };
 static const struct ctl_option others[] = {
@@ -154,8 +153,6 @@ slips(void **state)
 	refuses("--json=1", "--json takes no value");
 	refuses("-w a -w b", "-w is given twice");
 	refuses("-j --json", "--json is given twice");
-	refuses("-G 3", "-G is not there yet");
-	refuses("-G", "-G is not there yet");
 }
 
 int
