@@ -8,7 +8,7 @@
 set -euo pipefail
 
 seconds=10
-[ -z "${VMIRROR_TEST_SOAK:-}" ] || seconds=300
+[ -z "${VMIRROR_TEST_SOAK:-}" ] || seconds=120
 
 skip() {
 	echo "skipped: $*"
