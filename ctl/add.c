@@ -67,10 +67,8 @@ int
 ctl_run_add(struct ctl *ctl, struct vmirror_error *err)
 {
 	struct ctl_session session;
-	struct ctl_follow foreground = {
-		.session = &session,
-		.progress = isatty(STDERR_FILENO),
-	};
+	struct ctl_progress progress = {.changing = isatty(STDERR_FILENO)};
+	struct ctl_follow foreground = {.session = &session, .progress = &progress};
 	const char *spec = ctl->words.args[0];
 	json_t *added;
 	int ret;

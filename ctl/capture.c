@@ -28,6 +28,7 @@ struct run {
 	struct ctl_capture capture;
 	struct ctl_session session;
 	struct ctl_follow follow;
+	struct ctl_progress progress;
 	struct ctl_output out;  /* what the process writes to */
 	struct ctl_files files; /* where one follows the other */
 	int shown;              /* the pipe's end that tcpdump reads; -1: no pipe */
@@ -205,6 +206,25 @@ capture(struct run *run, const struct ctl_place *place, struct vmirror_error *er
 	return ret;
 }
 
+static void
+prepare_progress(struct run *run)
+{
+	const struct ctl_capture *capture = &run->capture;
+
+	run->progress = (struct ctl_progress){
+		.lines = capture->statistics,
+		.changing = capture->file != NULL && isatty(STDERR_FILENO),
+		.ends =
+			{
+				.pkts = capture->spec.count,
+				.bytes = capture->spec.bytes,
+				.file_bytes = capture->rotation.total * capture->rotation.bytes,
+				.duration_ms = capture->spec.duration_ms,
+			},
+	};
+	run->follow.progress = capture->quiet ? NULL : &run->progress;
+}
+
 static int
 only_ask(struct run *run, const struct ctl_place *place, struct vmirror_error *err)
 {
@@ -236,9 +256,7 @@ ctl_run_capture(struct ctl *ctl, struct vmirror_error *err)
 	run.follow.session = &run.session;
 	run.follow.heard = heard;
 	run.follow.arg = &run;
-	run.follow.quiet = run.capture.quiet;
-	run.follow.statistics = run.capture.statistics;
-	run.follow.progress = run.capture.file != NULL && isatty(STDERR_FILENO);
+	prepare_progress(&run);
 	if (run.capture.list || run.capture.dump)
 		ret = only_ask(&run, &ctl->place, err);
 	else

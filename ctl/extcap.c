@@ -207,7 +207,6 @@ capture(struct run *run, const struct ctl_words *words, struct vmirror_error *er
 
 	run->follow = (struct ctl_follow){
 		.session = &run->session,
-		.quiet = true,
 		.parent = getppid(),
 		.fifo = run->line.fifo,
 		.losses = run->line.interface,

@@ -14,17 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctl/clock.h"
 #include "ctl/counters.h"
 #include "ctl/json.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
 #include "devargs/error.h"
 
-#define WATCH_MS      100
-#define PROGRESS_MS   200
-#define STATISTICS_MS 1000
-#define PARENT_MS     1000
+#define WATCH_MS  100
+#define PARENT_MS 1000
 
 enum end {
 	END_NOT_YET,
@@ -41,10 +38,6 @@ struct state {
 	enum end end;
 	json_t *stats; /* the last */
 	int status;    /* the child's */
-	int64_t progress_ms;
-	int64_t statistics_ms;
-	uint64_t before; /* packets of the line of statistics before */
-	bool dirty;      /* a count stands on the terminal's line */
 };
 
 static void
@@ -91,18 +84,6 @@ give_signals_back(int fd)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* In tcpdump's manner. */
-static void
-print_counts(const json_t *stats)
-{
-	char reasons[256];
-	uint64_t lost = ctl_counters_lost(stats, reasons, sizeof(reasons));
-
-	fprintf(stderr, "%" PRIu64 " packets captured\n", ctl_json_number(stats, "delivered"));
-	fprintf(stderr, "%" PRIu64 " packets filtered\n", ctl_json_number(stats, "filtered"));
-	fprintf(stderr, "%" PRIu64 " packets dropped%s%s\n", lost, lost > 0 ? ": " : "", reasons);
-}
-
 static void
 say_losses(const struct ctl_follow *follow, const struct state *state)
 {
@@ -118,37 +99,6 @@ say_losses(const struct ctl_follow *follow, const struct state *state)
 	lost = ctl_counters_lost(state->stats, reasons, sizeof(reasons));
 	if (lost > 0)
 		ctl_say("%s: %" PRIu64 " packets dropped: %s", follow->losses, lost, reasons);
-}
-
-static void
-wipe(struct state *state)
-{
-	if (state->dirty)
-		fputs("\r\033[K", stderr);
-	state->dirty = false;
-}
-
-static void
-print_progress(const struct ctl_follow *follow, struct state *state)
-{
-	uint64_t pkts = ctl_json_number(state->stats, "delivered");
-	int64_t now = ctl_now_ms();
-
-	if (follow->statistics && now - state->statistics_ms >= STATISTICS_MS) {
-		fprintf(stderr,
-			"%" PRIu64 " packets captured, %" PRIu64 " filtered, %" PRIu64
-			" dropped; %" PRIu64 " a second\n",
-			pkts, ctl_json_number(state->stats, "filtered"),
-			ctl_counters_lost(state->stats, NULL, 0),
-			(pkts - state->before) * 1000 / (uint64_t)(now - state->statistics_ms));
-		state->statistics_ms = now;
-		state->before = pkts;
-	}
-	if (follow->progress && !follow->statistics && now - state->progress_ms >= PROGRESS_MS) {
-		fprintf(stderr, "\r%" PRIu64 " packets ", pkts);
-		state->progress_ms = now;
-		state->dirty = true;
-	}
 }
 
 static enum end
@@ -249,8 +199,8 @@ wait_for_end(const struct ctl_follow *follow, struct state *state, int signals,
 			read_signals(follow, state, signals);
 		if (state->end == END_NOT_YET && has_parent_ended(follow))
 			state->end = END_SIGNAL;
-		if (!follow->quiet && state->stats != NULL)
-			print_progress(follow, state);
+		if (follow->progress != NULL && state->stats != NULL)
+			ctl_progress_show(follow->progress, state->stats);
 	}
 	return 0;
 }
@@ -357,12 +307,16 @@ has_reader_gone(const struct ctl_follow *follow, const struct state *state)
 int
 ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err)
 {
-	struct state state = {.progress_ms = ctl_now_ms(), .statistics_ms = ctl_now_ms()};
+	struct ctl_progress *progress = follow->progress;
+	struct state state = {0};
 	char reason[512];
 	int ret;
 
+	if (progress != NULL)
+		ctl_progress_begin(progress);
 	ret = stay(follow, &state, err);
-	wipe(&state);
+	if (progress != NULL)
+		ctl_progress_wipe(progress);
 	if ((state.end == END_FAILED && has_child_ended(follow, &state)) ||
 	    has_reader_gone(follow, &state))
 		state.end = END_CHILD;
@@ -374,10 +328,10 @@ ctl_follow(const struct ctl_follow *follow, struct vmirror_error *err)
 	if (ret == 0 && state.end != END_REMOVED)
 		ret = take_away(follow, &state, err);
 	await_child(follow, &state);
-	if (state.end == END_REACHED && !follow->quiet)
+	if (state.end == END_REACHED && progress != NULL)
 		ctl_say("%s ended: %s", follow->name, reason);
-	if (state.stats != NULL && !follow->quiet)
-		print_counts(state.stats);
+	if (state.stats != NULL && progress != NULL)
+		ctl_progress_conclude(state.stats);
 	else if (state.stats != NULL && follow->losses != NULL)
 		say_losses(follow, &state);
 	if (ret == 0)

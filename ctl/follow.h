@@ -6,14 +6,13 @@
 
 #include <sys/types.h>
 
+#include "ctl/progress.h"
 #include "ctl/session.h"
 
 struct ctl_follow {
 	struct ctl_session *session;
 	const char *name;
-	bool quiet;      /**< no counts */
-	bool statistics; /**< a line of them every second */
-	bool progress;   /**< a count that changes, where stderr is a terminal */
+	struct ctl_progress *progress; /**< who looks on; NULL: nobody, and no counts at the end */
 	/** Called with each statistics of the mirror, the last of them exact, and says whether that is
 	 * enough. NULL: not called */
 	bool (*heard)(void *arg, const json_t *stats);

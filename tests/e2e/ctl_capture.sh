@@ -209,6 +209,8 @@ told() {
 	rm -f ./*
 	shown=$(timeout 20 script -qec "timeout --foreground -s INT 1.5 '$VMIRRORCTL' capture -i 0 -w t.pcapng" /dev/null) || true
 	expect "on a terminal it counts" grep -q $'\r[0-9]* packets ' <<<"$shown"
+	shown=$(timeout 20 script -qec "'$VMIRRORCTL' capture -i 0 -w t.pcapng -a duration:1" /dev/null) || true
+	expect "and where there is an end says how far it is" grep -Eq $'\r[0-9]* packets, [5-9][0-9] % ' <<<"$shown"
 	capture /dev/null "$T/c.err" -i 0 -w t.pcapng -S icmp
 	pings 3
 	sleep 2.2
