@@ -15,14 +15,16 @@
 
 /* What is no spec is known before anybody is asked. */
 static int
-check_spec(const char *text, struct vmirror_error *err)
+check_spec(const char *text, struct ctl_progress_ends *ends, struct vmirror_error *err)
 {
 	struct vmirror_spec spec = {0};
 	int ret = vmirror_spec_parse(&spec, text, err);
 
-	if (ret == 0)
-		vmirror_spec_fini(&spec);
-	return ret;
+	if (ret != 0)
+		return ret;
+	*ends = ctl_progress_ends_of(&spec);
+	vmirror_spec_fini(&spec);
+	return 0;
 }
 
 static int
@@ -78,7 +80,7 @@ ctl_run_add(struct ctl *ctl, struct vmirror_error *err)
 		return ctl_usage(ctl, vmirror_error_set(err, -EINVAL,
 							"add: --persist and --foreground exclude "
 							"each other"));
-	ret = check_spec(spec, err);
+	ret = check_spec(spec, &progress.ends, err);
 	if (ret != 0)
 		return ctl_usage(ctl, vmirror_error_prefix(err, ret, "add: "));
 	ret = ctl_session_open(&session, &ctl->place, err);

@@ -214,14 +214,9 @@ prepare_progress(struct run *run)
 	run->progress = (struct ctl_progress){
 		.lines = capture->statistics,
 		.changing = capture->file != NULL && isatty(STDERR_FILENO),
-		.ends =
-			{
-				.pkts = capture->spec.count,
-				.bytes = capture->spec.bytes,
-				.file_bytes = capture->rotation.total * capture->rotation.bytes,
-				.duration_ms = capture->spec.duration_ms,
-			},
+		.ends = ctl_progress_ends_of(&capture->spec),
 	};
+	run->progress.ends.file_bytes = capture->rotation.total * capture->rotation.bytes;
 	run->follow.progress = capture->quiet ? NULL : &run->progress;
 }
 

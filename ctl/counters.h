@@ -20,6 +20,8 @@ struct ctl_counter {
 	bool gauge;  /**< it also goes down */
 	bool always; /**< shown when it is 0, too */
 	bool lost;   /**< packets that the sink was meant to have and has not */
+	/** Shown when it is 0, too, where the number of this key is not; NULL: none */
+	const char *beside;
 };
 
 /** In the order in which they are shown; ends with one without a key. */

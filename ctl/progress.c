@@ -12,6 +12,17 @@
 #define CHANGE_MS 200
 #define LINE_MS   1000
 
+struct ctl_progress_ends
+ctl_progress_ends_of(const struct vmirror_spec *spec)
+{
+	return (struct ctl_progress_ends){
+		.pkts = spec->count,
+		.bytes = spec->bytes,
+		.snaplen = spec->snaplen,
+		.duration_ms = spec->duration_ms,
+	};
+}
+
 void
 ctl_progress_begin(struct ctl_progress *progress)
 {
@@ -28,6 +39,17 @@ percent(uint64_t done, uint64_t end)
 	return done >= end ? 100 : (unsigned int)((double)done * 100 / (double)end);
 }
 
+/* Of the packets captured. Nobody counts what is kept where they are cut; it is not more than this. */
+static uint64_t
+kept_bytes(const json_t *stats, uint64_t snaplen)
+{
+	uint64_t pkts = ctl_json_number(stats, "captured");
+	uint64_t bytes = ctl_json_number(stats, "captured_bytes");
+
+	/* Where all were that long they would have fewer. */
+	return snaplen != 0 && pkts < bytes / snaplen ? pkts * snaplen : bytes;
+}
+
 /* To the nearest of its ends. */
 static unsigned int
 way(const struct ctl_progress *progress, const json_t *stats, int64_t now)
@@ -35,7 +57,7 @@ way(const struct ctl_progress *progress, const json_t *stats, int64_t now)
 	const struct ctl_progress_ends *ends = &progress->ends;
 	const unsigned int ways[] = {
 		percent(ctl_json_number(stats, "captured"), ends->pkts),
-		percent(ctl_json_number(stats, "captured_bytes"), ends->bytes),
+		percent(kept_bytes(stats, ends->snaplen), ends->bytes),
 		percent(ctl_json_number(stats, "file_bytes"), ends->file_bytes),
 		percent((uint64_t)(now - progress->begin_ms), ends->duration_ms),
 	};

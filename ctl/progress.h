@@ -9,10 +9,13 @@
 
 #include <jansson.h>
 
+#include "devargs/spec.h"
+
 /** Where it ends by itself; 0: not there. */
 struct ctl_progress_ends {
 	uint64_t pkts;
-	uint64_t bytes; /**< of packets */
+	uint64_t bytes;   /**< kept of packets */
+	uint64_t snaplen; /**< so many are, of a packet, at the most; 0: all */
 	uint64_t file_bytes;
 	uint64_t duration_ms;
 };
@@ -28,6 +31,10 @@ struct ctl_progress {
 	uint64_t before; /**< packets of the line before */
 	bool dirty;      /**< a count stands on the terminal's line */
 };
+
+/** The ends that a mirror's spec has. */
+struct ctl_progress_ends
+ctl_progress_ends_of(const struct vmirror_spec *spec);
 
 /** Time counts from here on. */
 void

@@ -19,11 +19,19 @@
 /* Lines of rates between two headings. */
 #define HEADING_EVERY 20
 
+static bool
+is_shown(const struct ctl_counter *c, const json_t *mirror)
+{
+	if (strcmp(c->key, "hooks") == 0) /* it stands in the heading */
+		return false;
+	return c->always || ctl_json_number(mirror, c->key) != 0 ||
+	       (c->beside != NULL && ctl_json_number(mirror, c->beside) != 0);
+}
+
 static void
 print_counters(const json_t *mirror)
 {
 	struct ctl_grid grid;
-	uint64_t number;
 
 	printf("%s: %s, %" PRIu64 " hooks\n", ctl_json_text(mirror, "name"),
 	       ctl_json_text(mirror, "state"), ctl_json_number(mirror, "hooks"));
@@ -31,11 +39,10 @@ print_counters(const json_t *mirror)
 		printf("    %s\n", ctl_json_text(mirror, "reason"));
 	ctl_grid_init(&grid, "lr");
 	for (const struct ctl_counter *c = ctl_counters; c->key != NULL; c++) {
-		number = ctl_json_number(mirror, c->key);
-		if ((number == 0 && !c->always) || strcmp(c->key, "hooks") == 0)
+		if (!is_shown(c, mirror))
 			continue;
 		ctl_grid_add(&grid, "%s", c->key);
-		ctl_grid_add(&grid, "%" PRIu64, number);
+		ctl_grid_add(&grid, "%" PRIu64, ctl_json_number(mirror, c->key));
 	}
 	ctl_grid_print(&grid, "    ", stdout);
 }

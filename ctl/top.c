@@ -33,6 +33,18 @@ static const char leave[] = "\033[?7h\033[?25h\033[?1049l";
 
 #define CTRL_C 3
 
+/* Columns of which eighty letters have room, the others included. */
+static const struct {
+	const char *head;
+	const char *key;
+	int width;
+} rates_shown[] = {
+	{"SEEN/s", "seen", 7},
+	{"FILTERED", "filtered", 8},
+	{"CAPTURED", "captured", 8},
+	{"DELIVERED", "delivered", 9},
+};
+
 /* Of the program, as signals are. */
 static struct termios saved;
 
@@ -141,14 +153,25 @@ print_head(const json_t *peer)
 	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&now, &tm));
 	printf(HOME "%s  %s, process %" PRIu64 "    q ends" END_OF_LINE END_OF_LINE, when,
 	       ctl_json_text(peer, "program"), ctl_json_number(peer, "pid"));
-	printf("%-20s %9s %9s %9s %9s %9s  %s" END_OF_LINE, "MIRROR", "SEEN/s", "FILTERED",
-	       "CAPTURED", "DELIVERED", "DROPPED", "STATE");
+	printf("%-20s", "MIRROR");
+	for (size_t i = 0; i < sizeof(rates_shown) / sizeof(rates_shown[0]); i++)
+		printf(" %*s", rates_shown[i].width, rates_shown[i].head);
+	printf(" %7s %5s  %s" END_OF_LINE, "DROPPED", "RING", "STATE");
+}
+
+/* How full the fullest ring is: the next to lose packets. */
+static void
+print_ring(const json_t *mirror)
+{
+	if (ctl_json_number(mirror, "ring_bytes") == 0)
+		printf(" %5s", "-");
+	else
+		printf(" %4" PRIu64 "%%", ctl_json_number(mirror, "ring_fullest_percent"));
 }
 
 static void
 print_screen(const json_t *peer, const json_t *mirrors, const struct ctl_rates *rates)
 {
-	static const char *const keys[] = {"seen", "filtered", "captured", "delivered"};
 	unsigned int lines = 4, most = screen_lines();
 	json_t *mirror;
 	char buf[16];
@@ -162,10 +185,12 @@ print_screen(const json_t *peer, const json_t *mirrors, const struct ctl_rates *
 			break;
 		}
 		printf("%-20.20s", ctl_json_text(mirror, "name"));
-		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
-			printf(" %9s", shorten(buf, ctl_rates_of(rates, mirror, keys[k])));
-		printf(" %9s  %s" END_OF_LINE, shorten(buf, ctl_rates_lost(rates, mirror)),
-		       ctl_json_text(mirror, "state"));
+		for (size_t k = 0; k < sizeof(rates_shown) / sizeof(rates_shown[0]); k++)
+			printf(" %*s", rates_shown[k].width,
+			       shorten(buf, ctl_rates_of(rates, mirror, rates_shown[k].key)));
+		printf(" %7s", shorten(buf, ctl_rates_lost(rates, mirror)));
+		print_ring(mirror);
+		printf("  %s" END_OF_LINE, ctl_json_text(mirror, "state"));
 		lines += 1 + print_losses(mirror, rates);
 	}
 	if (json_array_size(mirrors) == 0)

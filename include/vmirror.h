@@ -355,6 +355,16 @@ struct vmirror_stats {
 	uint64_t files;      /**< begun */
 	uint64_t files_done; /**< of these: have ended, and are whole */
 	uint64_t file_bytes; /**< written to all of them */
+	/*
+	 * mode=ring and mode=recorder, 0 in mode=inline: the rings of all queues that the mirror was ever
+	 * hooked to, and what is in them at the moment. In mode=ring that waits for the sink; what a ring
+	 * that is full has no room for counts as no_room. In mode=recorder it is what is kept, which
+	 * nearly fills them once they have been full.
+	 */
+	uint64_t ring_bytes;      /**< of all rings */
+	uint64_t ring_used_bytes; /**< of these: in use */
+	/** Of the ring that is fullest: what is in use, in per cent. One that is not empty has 1. */
+	uint64_t ring_fullest_percent;
 };
 
 /** The counters of one hook: one queue of one port in one direction. */
@@ -375,7 +385,7 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 
 /**
  * Write statistics as text: "seen=12 … state=attached", and reason="…" when there is one; what is said
- * of snapshots when there was one, or is. Keys may be
+ * of rings where there are some, and so of snapshots and files. Keys may be
  * added, but none changes its name. Pure.
  *
  * @param buf, size  where to; terminated unless size is 0

@@ -35,6 +35,18 @@ fill_in_files(struct vmirror_stats *stats, const struct vmirror_mirror *mirror)
 	stats->file_bytes = files.bytes;
 }
 
+/* What is in it is read as it passes by. Of a mirror that is over nobody is given it any more. */
+static void
+add_ring(struct vmirror_stats *stats, const struct vmirror_ring *ring, bool over)
+{
+	uint64_t used = over ? 0 : vmirror_ring_used(ring);
+	uint64_t percent = (used * 100 + ring->size - 1) / ring->size;
+
+	stats->ring_bytes += ring->size;
+	stats->ring_used_bytes += used;
+	stats->ring_fullest_percent = RTE_MAX(stats->ring_fullest_percent, percent);
+}
+
 int
 vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirror_error *err)
 {
@@ -72,6 +84,8 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 		stats->hooks += record->hooked;
 		vmirror_mirror_counters(mirror, record, &held, &counters);
 		vmirror_counters_sum(&stats->total, &counters);
+		if (record->drained.ring != NULL)
+			add_ring(stats, record->drained.ring, mirror->over);
 	}
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 	if (vmirror_mirror_records(mirror))

@@ -71,6 +71,8 @@ vmirror_recorder_turn(struct vmirror_recorder *rec, uint64_t bytes, uint64_t tsc
 		first++;
 	}
 	__atomic_store_n(&rec->first, first, __ATOMIC_RELEASE);
+	/* For vmirror_ring_used(): that place is nobody else's here. */
+	vmirror_ring_release(rec->ring, mark(rec, first)->at);
 	if (end - mark(rec, first)->at > size)
 		end = mark(rec, first)->at + size;
 	/* Up to there the core goes on without looking. */

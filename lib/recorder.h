@@ -10,7 +10,7 @@
  *                ▲                    ▲                    ▲
  *                tail                 hold                 head
  *
- * One part, or nearly two, lie free between head and tail.
+ * One part, or nearly two, lie free between head and tail. The tail is told for vmirror_ring_used() alone.
  * A part begins where the producer has filled the one before it, and is given up as a whole. For that
  * the producer looks here once a part; what it pays for a packet is what it pays in any ring.
  *

@@ -10,6 +10,9 @@
  * Who does what:
  *   vmirror_ring_reserve(), _refresh(), _commit()    the producer
  *   vmirror_ring_readable(), _at(), _release()       the consumer
+ *   vmirror_ring_used()                              any thread
+ *
+ * In mode=recorder nobody consumes: the producer gives up itself what is oldest (recorder.h).
  *
  * The producer writes what it has reserved and commits it all at once. It never waits: where there
  * is no room it is told so. Positions only grow; a position's place is its rest by the size.
@@ -110,6 +113,21 @@ static inline void
 vmirror_ring_release(struct vmirror_ring *ring, uint64_t position)
 {
 	__atomic_store_n(&ring->tail, position, __ATOMIC_RELEASE);
+}
+
+/** Bytes committed and not released: of one moment, which is over when this returns. */
+static inline uint64_t
+vmirror_ring_used(const struct vmirror_ring *ring)
+{
+	/* Pairs with _release(): the head that is read next is not before what was released. */
+	uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+
+	/* A recorder may give up what its burst has not committed yet. */
+	if (head - tail > UINT64_MAX / 2)
+		return 0;
+	/* And between the two looks the ring may have gone on by more than it holds. */
+	return head - tail < ring->size ? head - tail : ring->size;
 }
 
 #endif

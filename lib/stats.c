@@ -15,6 +15,10 @@
 	{                                                                                          \
 #name, offsetof(struct vmirror_stats, total.name)                                  \
 	}
+#define RINGS(name)                                                                                \
+	{                                                                                          \
+#name, offsetof(struct vmirror_stats, name), VMIRROR_STATS_RINGS                   \
+	}
 #define SNAPSHOTS(name)                                                                            \
 	{                                                                                          \
 #name, offsetof(struct vmirror_stats, name), VMIRROR_STATS_SNAPSHOTS               \
@@ -42,6 +46,7 @@ const struct vmirror_stats_field vmirror_stats_fields[] = {
 	TOTAL(unknown),
 	TOTAL(in_flight),
 	TOTAL(truncated),
+	TOTAL(captured_bytes),
 	TOTAL(tso_pending),
 	TOTAL(csum_pending),
 	TOTAL(lro_merged),
@@ -54,6 +59,9 @@ const struct vmirror_stats_field vmirror_stats_fields[] = {
 	OWN(first_packet_ns),
 	OWN(last_packet_ns),
 	OWN(clock_steps),
+	RINGS(ring_bytes),
+	RINGS(ring_used_bytes),
+	RINGS(ring_fullest_percent),
 	SNAPSHOTS(snapshots),
 	SNAPSHOTS(snapshots_failed),
 	SNAPSHOTS(snapshots_running),
@@ -109,6 +117,7 @@ vmirror_stats_build(const struct vmirror_stats *stats, char *buf, size_t size)
 	const struct vmirror_stats_field *field;
 	const bool there[] = {
 		[VMIRROR_STATS_ALL] = true,
+		[VMIRROR_STATS_RINGS] = stats->ring_bytes > 0,
 		[VMIRROR_STATS_SNAPSHOTS] =
 			stats->snapshots + stats->snapshots_failed + stats->snapshots_running > 0,
 		[VMIRROR_STATS_FILES] = stats->files > 0,

@@ -11,6 +11,7 @@
 /** What a field tells of; text leaves out what there is none of. */
 enum vmirror_stats_part {
 	VMIRROR_STATS_ALL,
+	VMIRROR_STATS_RINGS,
 	VMIRROR_STATS_SNAPSHOTS,
 	VMIRROR_STATS_FILES,
 };

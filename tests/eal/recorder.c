@@ -119,6 +119,8 @@ check_last(uint64_t ring_bytes, unsigned int n)
 	}
 	stats = host_stats_now("m");
 	assert_int_equal(stats.total.in_flight, c.in_flight);
+	assert_int_equal(stats.ring_bytes, ring_bytes);
+	assert_int_equal(stats.ring_used_bytes, entries(serial - (uint32_t)c.in_flight, serial));
 	assert_int_equal(stats.snapshots, 4);
 	assert_int_equal(stats.snapshot_pkts, 3 * c.in_flight);
 	assert_int_equal(stats.snapshot_delivered, 3 * c.in_flight);

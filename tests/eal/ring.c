@@ -76,6 +76,42 @@ test_overload(void **state)
 	assert_int_equal(unlink("m.pcap"), 0);
 }
 
+/* What waits in a ring is seen to, as long as it does; the thread of this mirror looks twice a second. */
+static void
+test_used(void **state)
+{
+	struct vmirror_stats stats;
+
+	host_mirror(
+		"name=m,dir=tx,port=%u,ring_bytes=64k,latency=1s,sink=[net_pcap,tx_pcap=m.pcap]",
+		two);
+	stats = host_stats_now("m");
+	assert_int_equal(stats.ring_bytes, 2 * 65536);
+	assert_int_equal(stats.ring_used_bytes, 0);
+	assert_int_equal(stats.ring_fullest_percent, 0);
+	/* It may look just in between: then the next burst is seen. */
+	host_wait((burst(two, 1, 1, 1000, false), stats = host_stats_now("m"),
+		   stats.ring_used_bytes > 0));
+	/* One of the two is empty. An entry of 1000 bytes is one of 32 and as many, in whole 16. */
+	assert_int_equal(stats.ring_used_bytes % 1040, 0);
+	assert_int_equal(stats.ring_fullest_percent, (stats.ring_used_bytes * 100 + 65535) / 65536);
+	assert_int_equal(vmirror_mirror_detach("m", NULL), 0);
+	stats = host_stats_now("m");
+	assert_int_equal(stats.ring_bytes, 2 * 65536);
+	assert_int_equal(stats.ring_used_bytes, 0);
+	assert_int_equal(stats.ring_fullest_percent, 0);
+	host_remove("m");
+	assert_int_equal(unlink("m.pcap"), 0);
+
+	host_mirror("name=m,mode=inline,port=%u,sink=[net_pcap,tx_pcap=m.pcap]", two);
+	burst(two, 1, 1, 1000, false);
+	stats = host_stats_now("m");
+	assert_int_equal(stats.total.captured, 2);
+	assert_int_equal(stats.ring_bytes + stats.ring_used_bytes + stats.ring_fullest_percent, 0);
+	host_remove("m");
+	assert_int_equal(unlink("m.pcap"), 0);
+}
+
 static void
 test_check(void **state)
 {
@@ -136,10 +172,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_order),
-		test(test_overload),
-		test(test_check),
-		test(test_leaves_nothing),
+		test(test_order), test(test_overload),       test(test_used),
+		test(test_check), test(test_leaves_nothing),
 	};
 	int failed;
 

@@ -114,6 +114,9 @@ the_way_to_its_end(void **state)
 		{{.bytes = UINT64_MAX}, "\r7 packets, 0 % "},
 		{{.file_bytes = 1400}, "\r7 packets, 50 % "},
 		{{.duration_ms = 400}, "\r7 packets, 100 % "},
+		/* Of the 700 bytes not more than 7 times 40 are kept; and all where packets are shorter. */
+		{{.bytes = 1400, .snaplen = 40}, "\r7 packets, 20 % "},
+		{{.bytes = 1400, .snaplen = 1500}, "\r7 packets, 50 % "},
 	};
 	json_t *stats = stats_of(7, 700);
 
@@ -125,6 +128,31 @@ the_way_to_its_end(void **state)
 		shows(&progress, stats, ways[i].wanted);
 	}
 	json_decref(stats);
+}
+
+/* What a spec says of its end, and nothing where it says nothing. */
+static void
+the_ends_of_a_spec(void **state)
+{
+	static const char *const texts[] = {
+		"port=0,count=28,bytes=1400,snaplen=40,duration=2s,sink=[file,path=/dev/null]",
+		"port=0,sink=[file,path=/dev/null]",
+	};
+	static const struct ctl_progress_ends wanted[] = {
+		{.pkts = 28, .bytes = 1400, .snaplen = 40, .duration_ms = 2000},
+		{0},
+	};
+
+	for (unsigned int i = 0; i < N_ELEMENTS(texts); i++) {
+		struct ctl_progress_ends ends;
+		struct vmirror_error err;
+		struct vmirror_spec spec;
+
+		assert_int_equal(vmirror_spec_parse(&spec, texts[i], &err), 0);
+		ends = ctl_progress_ends_of(&spec);
+		assert_memory_equal(&ends, &wanted[i], sizeof(ends));
+		vmirror_spec_fini(&spec);
+	}
 }
 
 static void
@@ -156,9 +184,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_count_that_changes),
-		cmocka_unit_test(the_way_to_its_end),
-		cmocka_unit_test(lines),
+		cmocka_unit_test(a_count_that_changes), cmocka_unit_test(the_way_to_its_end),
+		cmocka_unit_test(the_ends_of_a_spec),   cmocka_unit_test(lines),
 		cmocka_unit_test(last_words),
 	};
 

@@ -164,6 +164,7 @@ check_marks(const struct model *m)
 
 	assert_true(rec->n - rec->first <= VMIRROR_RECORDER_MARKS);
 	assert_true(m->ring->head - tail(m) <= m->ring->size);
+	assert_int_equal(vmirror_ring_used(m->ring), m->ring->head - tail(m));
 	assert_int_equal(m->overwritten, entry_at(m, tail(m)));
 	for (n = rec->first; n < rec->n; n++) {
 		const struct vmirror_recorder_mark *at = mark(rec, n);

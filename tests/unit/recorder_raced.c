@@ -179,8 +179,10 @@ let_it_go_on(uint32_t *reader)
 	uint64_t head = vmirror_ring_readable(raced.ring);
 	uint64_t more = test_random(reader, (uint32_t)raced.ring->size * 2);
 
-	while (vmirror_ring_readable(raced.ring) < head + more)
+	while (vmirror_ring_readable(raced.ring) < head + more) {
+		assert_in_range(vmirror_ring_used(raced.ring), 0, raced.ring->size);
 		sched_yield();
+	}
 }
 
 static void
@@ -190,6 +192,7 @@ check_the_end(void)
 	uint32_t reader = 1;
 	uint64_t kept;
 
+	assert_int_equal(vmirror_ring_used(raced.ring), vmirror_ring_readable(raced.ring) - at);
 	kept = read_records(at, vmirror_ring_readable(raced.ring), false, &reader);
 	assert_int_equal(raced.overwritten + kept, raced.written);
 	assert_int_equal(raced.refused_free, 0);

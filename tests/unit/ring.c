@@ -123,7 +123,34 @@ test_model(void **state)
 			vmirror_ring_release(ring, released);
 		}
 		assert_int_equal(vmirror_ring_tail(ring), released);
+		assert_int_equal(vmirror_ring_used(ring), committed - released);
 	}
+	vmirror_ring_destroy(ring);
+}
+
+/* What is in use, seen from empty to full, and of looks between which a ring went on. */
+static void
+test_used(void **state)
+{
+	struct vmirror_ring *ring = vmirror_ring_create(VMIRROR_RING_MIN, -1);
+
+	assert_int_equal(vmirror_ring_used(ring), 0);
+	assert_non_null(vmirror_ring_reserve(ring, STEP));
+	assert_int_equal(vmirror_ring_used(ring), 0); /* not committed yet */
+	vmirror_ring_commit(ring);
+	assert_int_equal(vmirror_ring_used(ring), STEP);
+	assert_non_null(vmirror_ring_reserve(ring, ring->size - STEP));
+	vmirror_ring_commit(ring);
+	assert_int_equal(vmirror_ring_used(ring), ring->size);
+	vmirror_ring_release(ring, STEP);
+	assert_int_equal(vmirror_ring_used(ring), ring->size - STEP);
+	vmirror_ring_release(ring, ring->size);
+	assert_int_equal(vmirror_ring_used(ring), 0);
+	/* The consumer's position is an old one; and it is one that the producer is behind. */
+	ring->head = ring->tail + 3 * ring->size;
+	assert_int_equal(vmirror_ring_used(ring), ring->size);
+	ring->head = ring->tail - STEP;
+	assert_int_equal(vmirror_ring_used(ring), 0);
 	vmirror_ring_destroy(ring);
 }
 
@@ -139,6 +166,7 @@ static struct vmirror_ring *raced;
 static atomic_bool stop;
 static uint64_t refused;
 static uint32_t written;
+static uint64_t most_used; /* as who only looks on has seen it */
 
 static void *
 produce(void *arg)
@@ -167,16 +195,30 @@ produce(void *arg)
 	return NULL;
 }
 
+/* Somebody else, as control is. */
+static void *
+look_on(void *arg)
+{
+	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+		uint64_t used = vmirror_ring_used(raced);
+
+		most_used = used > most_used ? used : most_used;
+		sched_yield();
+	}
+	return NULL;
+}
+
 static void
 test_raced(void **state)
 {
 	uint64_t wanted = test_rounds(300000, 30000000);
 	uint64_t at = 0, end = 0;
 	uint32_t serial = 0, i;
-	pthread_t thread;
+	pthread_t thread, onlooker;
 
 	raced = vmirror_ring_create(VMIRROR_RING_MIN, -1);
 	pthread_create(&thread, NULL, produce, NULL);
+	pthread_create(&onlooker, NULL, look_on, NULL);
 	while (serial < wanted) {
 		end = vmirror_ring_readable(raced);
 		while (at < end) {
@@ -193,6 +235,9 @@ test_raced(void **state)
 	}
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
+	pthread_join(onlooker, NULL);
+	assert_true(most_used <= raced->size);
+	assert_int_equal(vmirror_ring_used(raced), raced->head - at);
 	for (end = vmirror_ring_readable(raced); at < end; serial++)
 		at += ((const struct record *)vmirror_ring_at(raced, at))->len;
 	assert_int_equal(at, end);
@@ -207,7 +252,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),        cmocka_unit_test(test_mapped_twice),
 		cmocka_unit_test(test_every_offset), cmocka_unit_test(test_model),
-		cmocka_unit_test(test_raced),
+		cmocka_unit_test(test_used),         cmocka_unit_test(test_raced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
