@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +82,7 @@ static void
 test_used(void **state)
 {
 	struct vmirror_stats stats;
+	char spec[128];
 
 	host_mirror(
 		"name=m,dir=tx,port=%u,ring_bytes=64k,latency=1s,sink=[net_pcap,tx_pcap=m.pcap]",
@@ -103,7 +105,10 @@ test_used(void **state)
 	host_remove("m");
 	assert_int_equal(unlink("m.pcap"), 0);
 
-	host_mirror("name=m,mode=inline,port=%u,sink=[net_pcap,tx_pcap=m.pcap]", two);
+	/* No rings. */
+	snprintf(spec, sizeof(spec), "name=m,mode=inline,port=%u,sink=[net_pcap,tx_pcap=m.pcap]",
+		 two);
+	assert_int_equal(vmirror_mirror_add(spec, NULL, NULL), 0);
 	burst(two, 1, 1, 1000, false);
 	stats = host_stats_now("m");
 	assert_int_equal(stats.total.captured, 2);
