@@ -67,6 +67,10 @@ added() {
 	wait_for 5 delivered web 20 || fail "20 packets are not delivered"
 	says '^web: attached, 2 hooks' ctl stats
 	says '^    captured +20$' ctl stats web
+	says '^    captured_bytes +1960$' ctl stats web
+	says '^    ring_bytes +16777216$' ctl stats web
+	says '^    ring_used_bytes +0$' ctl stats web
+	says '^    ring_fullest_percent +0$' ctl stats web
 	says '^    net_tap0 +0 +rx +[0-9]+ ' ctl stats web --queues
 	says '^    net_tap0 +0 +tx +[0-9]+ ' ctl stats web --queues
 	metrics
@@ -84,7 +88,8 @@ delivered() {
 	[ "$(stat_of "$1" delivered)" = "$2" ]
 }
 
-# Every line a sample or a comment, each metric told of before, and the sums are the mirror's.
+# Every line a sample or a comment, each metric told of before, none without a sample, and the sums are
+# the mirror's.
 metrics() {
 	ctl metrics >"$T/metrics"
 	expect "metrics are Prometheus's" python3 - "$T/metrics" <<'PYTHON'
@@ -92,19 +97,24 @@ import re
 import sys
 
 sample = re.compile(r'^(vmirror_\w+)\{(\w+="(?:[^"\\]|\\.)*"(?:,\w+="(?:[^"\\]|\\.)*")*)\} \d+$')
-types, captured = {}, 0
+types, helped, sampled, captured = {}, set(), set(), 0
 for line in open(sys.argv[1]):
     line = line.rstrip("\n")
     if line.startswith("# TYPE "):
         types[line.split()[2]] = line.split()[3]
-    elif not line.startswith("# HELP "):
+    elif line.startswith("# HELP "):
+        helped.add(line.split()[2])
+    else:
         found = sample.match(line)
         if not found or found[1] not in types:
             sys.exit(f"no sample: {line}")
+        sampled.add(found[1])
         if found[1] == "vmirror_captured_packets_total":
             if not re.fullmatch(r'mirror="web",port="net_tap0",queue="0",dir="(rx|tx)"', found[2]):
                 sys.exit(f"labels: {line}")
             captured += int(line.split()[-1])
+if not helped == set(types) == sampled:
+    sys.exit(f"not all have HELP, TYPE and a sample: {helped ^ set(types) | sampled ^ helped}")
 sys.exit(captured != 20)
 PYTHON
 }
@@ -151,7 +161,17 @@ foreground() {
 	wait "$child" || fail "status $?"
 	expect "and says why" grep -q '^vmirrorctl: .* ended: reached its count of 4' "$T/fg.err"
 	expect "into our descriptor" test "$(capinfos -Tm -c fd.pcapng | tail -1 | cut -d, -f2)" = 4
-	rm -f fg.pcapng fd.pcapng
+	# On a terminal it says how far it is.
+	spawn "$T/fg.tty" /dev/null script -qec \
+		"'$VMIRRORCTL' add --foreground 'port=0,filter=icmp,count=8,sink=[file,path=far.pcapng]'" \
+		/dev/null
+	wait_for 10 mirrors 1 || fail "add --foreground does not begin: $(cat "$T/fg.tty")"
+	pings 2
+	expect "and how far it is to the end that its spec has" \
+		wait_for 10 grep -q $'\r4 packets, 50 % ' "$T/fg.tty"
+	pings 2
+	wait_for 10 gone "$child" || fail "it does not end with its count"
+	rm -f fg.pcapng fd.pcapng far.pcapng
 }
 
 snapshots() {
@@ -234,6 +254,81 @@ on_terminal() {
 	expect "and the terminal's settings ($(printf %q "$key"))" cmp "$T/before" "$T/after"
 }
 
+shows() {
+	grep -aEq -- "$1" "$T/shown"
+}
+
+# shows_at_last REGEX: on the last screen.
+shows_at_last() {
+	awk '/MIRROR/ { screen = "" } { screen = screen $0 "\n" } END { printf "%s", screen }' \
+		"$T/shown" >"$T/screen"
+	grep -aEq -- "$1" "$T/screen"
+}
+
+# watch_top: look on, on a terminal; its process id is in $top.
+watch_top() {
+	mkfifo "$T/keys"
+	exec {keys}<>"$T/keys"
+	spawn "$T/shown" /dev/null bash -c \
+		"exec script -qec \"'$VMIRRORCTL' top --interval 0.2\" /dev/null <'$T/keys'"
+	top=$child
+	expect "top: columns" wait_for 10 shows 'MIRROR +SEEN/s +FILTERED +CAPTURED +DELIVERED +DROPPED +RING +STATE'
+}
+
+leave_top() {
+	printf q >&"$keys"
+	wait_for 10 gone "$top" || fail "top does not end"
+	exec {keys}>&-
+	rm "$T/keys"
+}
+
+# As top has it: to three figures.
+in_short() {
+	python3 -c 'import sys
+number, unit = float(sys.argv[1]), 0
+while number >= 999.5:
+    number, unit = number / 1000, unit + 1
+figures = 0 if unit == 0 or number >= 99.95 else 1 if number >= 9.995 else 2
+print(f"{number:.{figures}f}" + " kMG"[unit].strip())' "$1"
+}
+
+# Of the mirror that loses packets, as many as it has lost by now.
+shows_loss() {
+	shows "^ +no_room +[0-9.]+[kMG]? /s +$(in_short "$(stat_of stall no_room)") in all"
+}
+
+# What top shows while something happens: rates, how full the rings are, and what is lost and why.
+top_sees() {
+	local number='[0-9.]+[kMG]?' some='[1-9][0-9.]*[kMG]?' ping
+	read_fifo "$T/stalled" /dev/null
+	ctl add 'name=busy,port=0,filter=icmp,sink=[file,path=busy.pcapng]' >/dev/null
+	ctl add 'name=stall,port=0,filter=tcp,sink=[file,path='"$T/stalled"']' >/dev/null
+	ctl add 'name=none,mode=inline,port=1,filter=icmp,sink=[net_pcap,tx_pcap=none.pcap]' >/dev/null
+	kill -STOP "$reader"
+	watch_top
+	host_spawn a /dev/null /dev/null ping -q -n -i 0.01 192.0.2.2
+	ping=$child
+	expect "top: rates, while packets pass" wait_for 10 \
+		shows "^busy +$some +$number +$some +$some +0 +[0-9]+% +attached"
+	expect "top: no ring" wait_for 10 shows "^none +$some +$number +$some +$some +0 +- +attached"
+	kill "$ping"
+	expect "top: none when none pass" wait_for 10 shows_at_last '^busy( +0){5} +0% +attached'
+	serve 40000000
+	expect "a reader that stops: packets are lost" until_lost
+	expect "top: the ring is full" wait_for 10 \
+		shows "^stall( +$number){5} +(9[0-9]|100)% +attached"
+	expect "top: packets are dropped" wait_for 10 \
+		shows "^stall( +$number){4} +$some +[0-9]+% +attached"
+	expect "top: why and how many" wait_for 10 shows_loss
+	kill -CONT "$reader"
+	expect "top: it reads on, the ring gets empty" wait_for 20 shows_at_last '^stall.* 0% +attached'
+	leave_top
+	says '^stall: removed; [0-9]+ packets captured, [0-9]+ dropped: no_room [0-9]+$' ctl remove stall
+	ctl remove busy none >/dev/null
+	wait_for 10 gone "$reader" || fail "the fifo's reader does not end"
+	rm busy.pcapng none.pcap
+}
+
 # Of several processes one is named.
 several_processes() {
 	local first=$vm second
@@ -261,6 +356,7 @@ snapshots
 several_removed
 live
 top
+top_sees
 several_processes
 quit_vmirror
 refused "nobody is there" 1 "no process with vmirror was found; is one running.*looked for vmirror.PID in $T/run/dpdk" list

@@ -141,8 +141,6 @@ limits() {
 
 # Bytes go straight from the process to whoever reads.
 piped() {
-	local reader
-	mkfifo "$T/fifo"
 	: >"$T/c.err"
 	spawn "$T/fields" "$T/tshark.err" bash -c \
 		"'$VMIRRORCTL' capture -i 0 -w - -c 6 icmp 2>'$T/c.err' | tshark -l -r - -T fields -e icmp.type"
@@ -150,9 +148,7 @@ piped() {
 	pings 3
 	wait_for 15 gone "$child" || fail "-w - | tshark does not end"
 	expect "-w - | tshark -r -" test "$(sort "$T/fields" | uniq -c | xargs)" = "3 0 3 8"
-	spawn fifo.pcapng /dev/null cat "$T/fifo"
-	reader=$child
-	sleep 0.5 # for it to open the fifo
+	read_fifo "$T/fifo" fifo.pcapng
 	capture /dev/null "$T/c.err" -i 0 -w "$T/fifo" -c 2 icmp
 	pings 1
 	end_capture "$client"
@@ -164,6 +160,34 @@ piped() {
 	pings 50
 	wait_for 15 gone "$child" || fail "capture | head does not end"
 	expect "capture | head: nothing is left" mirrors 0
+}
+
+# A reader that stops: what finds no room is told in the last words, with the reason, and all the rest is what it
+# has got. What it should have got stands, cut short, in another capture's file.
+lossy() {
+	local all lossy lost
+	rm -f ./*
+	serve_more 40000000
+	capture /dev/null "$T/all.err" -i 0 -s 64 -w all.pcapng tcp port 80
+	all=$client
+	read_fifo "$T/lossy" lossy.pcapng
+	capture /dev/null "$T/c.err" -i 0 -w "$T/lossy" tcp port 80
+	lossy=$client
+	kill -STOP "$reader"
+	expect "a reader that stops: packets are lost" until_lost
+	kill -CONT "$reader"
+	wait_for 30 nothing_in_flight || fail "what is left does not get to the reader"
+	end_capture "$lossy" INT
+	end_capture "$all" INT
+	wait_for 15 gone "$reader" || fail "the fifo's reader does not end"
+	lost=$(counts "$T/c.err" dropped)
+	expect "the last words: $lost packets" test "$lost" -gt 0
+	expect "and why" grep -qx "$lost packets dropped: no_room $lost" "$T/c.err"
+	expect "all others were captured" test "$(counts "$T/c.err" captured)" = "$(count_all lossy.pcapng)"
+	expect "the other capture lost none" grep -qx '0 packets dropped' "$T/all.err"
+	expect "of it no more is missing" test "$(count_all all.pcapng)" = \
+		$(($(count_all lossy.pcapng) + lost))
+	serve_more 100000
 }
 
 two_at_once() {
@@ -211,6 +235,14 @@ told() {
 	expect "on a terminal it counts" grep -q $'\r[0-9]* packets ' <<<"$shown"
 	shown=$(timeout 20 script -qec "'$VMIRRORCTL' capture -i 0 -w t.pcapng -a duration:1" /dev/null) || true
 	expect "and where there is an end says how far it is" grep -Eq $'\r[0-9]* packets, [5-9][0-9] % ' <<<"$shown"
+	# A ping and its answer are 98 bytes each: 196 of 1000.
+	spawn "$T/tty" /dev/null script -qec \
+		"'$VMIRRORCTL' capture -i 0 -w t.pcapng -a filesize:1 icmp" /dev/null
+	wait_for 10 mirrors 1 || fail "capture does not begin: $(cat "$T/tty")"
+	pings 1
+	expect "also to the end of its bytes" wait_for 10 grep -q $'\r2 packets, 19 % ' "$T/tty"
+	pings 5
+	expect "which it reaches" wait_for 10 gone "$child"
 	capture /dev/null "$T/c.err" -i 0 -w t.pcapng -S icmp
 	pings 3
 	sleep 2.2
@@ -251,6 +283,7 @@ at_once
 download_shown
 limits
 piped
+lossy
 two_at_once
 killed
 told
