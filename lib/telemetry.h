@@ -3,8 +3,8 @@
 #define LIB_TELEMETRY_H
 
 /*
- * /vmirror/list and /vmirror/stats,NAME in DPDK's telemetry, which dpdk-telemetry.py shows: read-only,
- * the same names as everywhere.
+ * /vmirror/list, /stats, /queue_stats and /info in DPDK's telemetry, which dpdk-telemetry.py shows:
+ * read-only, the same names as everywhere. doc/spec.md has what they answer.
  */
 
 /** Register the commands, once in a process: they cannot be taken back. Control side. */

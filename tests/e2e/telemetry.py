@@ -10,17 +10,23 @@ import socket
 import sys
 
 
-def ask(path, command):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
-        link.settimeout(20)
-        link.connect(path)
-        link.recv(1 << 16)
-        link.send(command.encode())
-        return json.loads(link.recv(1 << 18))[command.split(",")[0]]
+def connect(path):
+    """A connection, past the greeting."""
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    link.settimeout(20)
+    link.connect(path)
+    link.recv(1 << 16)
+    return link
+
+
+def ask(link, command):
+    link.send(command.encode())
+    return json.loads(link.recv(1 << 18))[command.split(",")[0]]
 
 
 def main(path, command, key=None):
-    answer = ask(path, command)
+    with connect(path) as link:
+        answer = ask(link, command)
     if key is None:
         print(json.dumps(answer))
     elif answer is None or key not in answer:
