@@ -27,8 +27,10 @@ world_enter() {
 		[ "$(id -u)" -eq 0 ] || die "needs root, for network namespaces"
 		export VMIRROR_WORLD=$$
 		if unshare --net --mount true 2>/dev/null; then
+			export VMIRROR_WORLD_MOUNTS=own
 			exec unshare --net --mount -- "$BASH" "$0" "$@"
 		fi
+		unset VMIRROR_WORLD_MOUNTS
 		unshare --net true || die "this machine forbids network namespaces"
 		exec unshare --net -- "$BASH" "$0" "$@"
 	fi
@@ -78,6 +80,20 @@ world_remove() {
 	}
 }
 
+# world_guard PATH: something of ours outside of $T, which is made next. It goes when the run ends, as $T
+# does, and so also when the run is killed.
+world_guard() {
+	(
+		# Whoever gets the lock knows that all of the run has ended: it must not be had here.
+		exec {world_lock}>&-
+		cd /
+		# shellcheck disable=SC2016
+		exec setsid -f "$BASH" -c 'trap "" INT TERM HUP
+			flock "$1/lock" true
+			rm -rf --one-file-system "$1" "$2"' guard "$T" "$1" </dev/null >/dev/null 2>&1
+	)
+}
+
 # A minimal root has no /dev/net/tun.
 world_tun() {
 	if [ ! -c /dev/net/tun ]; then
@@ -119,14 +135,27 @@ spawn() {
 	world_children+=("$child")
 }
 
+# now: what the clock says, in microseconds, is in $now.
+now() {
+	now=${EPOCHREALTIME//[!0-9]/}
+}
+
 # wait_for SECONDS COMMAND...: until it succeeds; fails when it does not in time.
 wait_for() {
-	local end=$((SECONDS + $1))
+	now
+	wait_until $((now + $1 * 1000000)) "${@:2}"
+}
+
+# wait_until MICROSECONDS COMMAND...: until it succeeds, by a look that began no later than that. How long
+# the look takes is no matter.
+wait_until() {
+	local end=$1
 	shift
-	until "$@"; do
-		[ $SECONDS -le $end ] || return 1
+	while now && [ "$now" -le "$end" ]; do
+		! "$@" || return 0
 		sleep 0.05
 	done
+	return 1
 }
 
 alive() {
