@@ -33,6 +33,8 @@ begin() {
 	T=$(mktemp -d)
 	trap 'rm -rf "$T"' EXIT
 	export RUNTIME_DIRECTORY=$T # EAL's files, and where vmirrorctl looks
+	# What runs outside it does not find.
+	[ ! -d /var/run/dpdk ] || mount -t tmpfs none /var/run/dpdk
 	cd "$T" || die "no $T"
 	ip link set lo up
 	[ ! -d /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6

@@ -77,7 +77,8 @@ killed() {
 }
 
 no_mirrors() {
-	[ "$("$VMIRRORCTL" --control "$T/sockets/control" list | tail -n +2 | wc -l)" = 0 ]
+	local list
+	list=$("$VMIRRORCTL" --control "$T/sockets/control" list) && [ "$(wc -l <<<"$list")" = 1 ]
 }
 
 ctl() {

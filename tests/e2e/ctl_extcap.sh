@@ -52,7 +52,8 @@ flood() {
 
 # mirrors_of PROCESS COUNT
 mirrors_of() {
-	[ "$("$VMIRRORCTL" -p "$1" list | tail -n +2 | wc -l)" = "$2" ]
+	local list
+	list=$("$VMIRRORCTL" -p "$1" list) && [ "$(wc -l <<<"$list")" = $((1 + $2)) ]
 }
 
 nothing_left() {

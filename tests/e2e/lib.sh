@@ -49,8 +49,11 @@ mapfile -t cores < <(
 )
 core=${cores[0]}
 
-vm=     # process id of the vmirror that runs
-status= # exit status of the one that ended last
+vm=       # process id of the vmirror that runs
+status=   # exit status of the one that ended last
+moment=   # that mark() has taken
+terminal= # process id of the terminal that began last
+keys=     # a fifo: what is typed there
 
 skip() {
 	echo "skipped: $*"
@@ -74,6 +77,15 @@ fail() {
 	exit 1
 }
 
+# What else runs on the machine, ./demo --stay for one, is not found by this test's vmirrorctl.
+hide_others() {
+	local dir=/var/run/dpdk
+	[ "${VMIRROR_WORLD_MOUNTS:-}" ] || return 0
+	# DPDK's own, which it makes, and leaves, just so.
+	mkdir -m 700 $dir 2>/dev/null || true
+	mount -t tmpfs -o mode=700 none $dir || note "sockets in $dir are not hidden"
+}
+
 # begin TOOL...: enter the test's own world, in an empty current directory.
 begin() {
 	local tool
@@ -83,6 +95,7 @@ begin() {
 	done
 	[ -x "$VMIRROR" ] || skip "needs $VMIRROR (VMIRROR names the binary)"
 	world_enter "${script_arguments[@]}"
+	hide_others
 	mkdir "$T/cwd"
 	cd "$T/cwd" || fail "no $T/cwd"
 }
@@ -93,6 +106,44 @@ expect() {
 	shift
 	"$@" || fail "$what"
 	echo "ok $what"
+}
+
+# mark: from this moment on within() counts.
+mark() {
+	now
+	moment=$now
+}
+
+# within SECONDS COMMAND...: it succeeds, by a look that began no later than that after the moment.
+within() {
+	wait_until $((moment + $1 * 1000000)) "${@:2}"
+}
+
+# on_terminal OUT COMMAND...: on a terminal of its own, which OUT is shown by. The terminal is the process
+# $terminal, the command its child; it ends with the command, and with its status.
+on_terminal() {
+	local out=$1
+	shift
+	keys=$out.keys
+	rm -f "$keys"
+	mkfifo "$keys"
+	spawn "$out" "$out.err" python3 "$here/pty_run.py" "$keys" "$@"
+	terminal=$child
+}
+
+# press KEYS: on the terminal that began last.
+press() {
+	printf %s "$1" 1<>"$keys"
+}
+
+# close_terminal: that one, as a window is closed.
+close_terminal() {
+	kill -USR1 "$terminal"
+}
+
+# plain OUT: what a terminal has shown, in lines as a file has them, and without the ^C that was typed.
+plain() {
+	tr -d '\r' <"$1" | sed 's/\^C//'
 }
 
 pcap() {

@@ -107,7 +107,8 @@ left() {
 }
 
 nothing_left() {
-	left 0 && [ "$("$VMIRRORCTL" list | tail -n +2)" = "" ]
+	local list
+	left 0 && list=$("$VMIRRORCTL" list) && [ "$(wc -l <<<"$list")" = 1 ]
 }
 
 # refused WHAT STATUS REGEX ARGUMENT...: in one line, with this exit status, and nothing is made.
