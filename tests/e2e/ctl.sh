@@ -9,7 +9,7 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/lib.sh"
 # shellcheck source=tests/e2e/ctl_lib.sh
 . "$here/ctl_lib.sh"
-begin tcpdump tshark capinfos ping curl python3 script setpriv
+begin tcpdump tshark capinfos ping curl python3 pgrep setpriv
 
 # says REGEX COMMAND...: among what it prints.
 says() {
@@ -141,6 +141,27 @@ sys.exit(not mirrors)
 PYTHON
 }
 
+is_added() {
+	grep -q 'is added' "$T/fg.terminal" || gone "$terminal"
+}
+
+# A terminal that is closed takes its client and its mirror along.
+foreground_closed() {
+	local client
+	on_terminal "$T/fg.terminal" "$VMIRRORCTL" add --foreground \
+		'name=fg,port=0,filter=icmp,sink=[file,path=fg.pcapng]'
+	wait_for 10 is_added || fail "add --foreground does not begin"
+	alive "$terminal" || fail "add --foreground ended at once: $(cat "$T/fg.terminal")"
+	client=$(pgrep -P "$terminal")
+	wait_for 10 heeds "$client" || fail "add --foreground does not heed signals"
+	expect "it is there" mirrors 1
+	mark
+	close_terminal
+	expect "a closed terminal: add --foreground ends within a second" within 1 gone "$terminal"
+	expect "and its mirror" within 1 mirrors 0
+	rm -f fg.pcapng
+}
+
 foreground() {
 	spawn "$T/fg.out" "$T/fg.err" "$VMIRRORCTL" add --foreground \
 		'name=fg,port=0,filter=icmp,sink=[file,path=fg.pcapng]'
@@ -228,105 +249,48 @@ two_lines() {
 	[ "$(wc -l <"$1")" -ge 2 ]
 }
 
-# On a terminal of its own, which is as before at the end.
+# On a terminal, which is as before at the end.
 top() {
-	on_terminal q "$VMIRRORCTL" top --interval 0.2
-	on_terminal $'\x03' "$VMIRRORCTL" top --interval 0.2
-	on_terminal '' timeout --foreground -s TERM 1.5 "$VMIRRORCTL" top --interval 0.2
+	shown_until q "$VMIRRORCTL" top --interval 0.2
+	shown_until $'\x03' "$VMIRRORCTL" top --interval 0.2
+	shown_until '' "$VMIRRORCTL" top --interval 0.2
+	top_closed
 	refused "top without a terminal" 1 "needs a terminal.*stats --live" top
 	ctl remove web >/dev/null
 	rm web.pcapng
 }
 
-# on_terminal KEY COMMAND...: it shows the mirror until that key is pressed.
-on_terminal() {
-	local key=$1 shown
+is_shown() {
+	grep -q 'web  *[0-9.]' "$T/top.out" || gone "$terminal"
+}
+
+# shown_until KEY COMMAND...: it shows the mirror until that key is pressed, or SIGTERM ends it.
+shown_until() {
+	local key=$1
 	shift
 	printf 'stty -a >%q\n%s || true\nstty -a >%q\n' "$T/before" "$*" "$T/after" >"$T/top.sh"
-	shown=$({
-		sleep 1.5
-		printf '%s' "$key"
-		sleep 1
-	} | timeout 20 script -qec "bash $T/top.sh" /dev/null)
-	expect "top shows mirrors, in columns" grep -q 'MIRROR  *SEEN/s' <<<"$shown"
-	expect "this one" grep -q 'web  *[0-9.]' <<<"$shown"
-	expect "gives the screen back" grep -qF $'\e[?1049l' <<<"$shown"
+	on_terminal "$T/top.out" bash "$T/top.sh"
+	wait_for 10 is_shown || fail "top shows no mirror: $(cat "$T/top.out")"
+	if [ "$key" ]; then
+		press "$key"
+	else
+		pkill -TERM -P "$(pgrep -P "$terminal")" -x vmirrorctl
+	fi
+	wait_for 10 gone "$terminal" || fail "top does not end"
+	expect "top shows mirrors, in columns" grep -q 'MIRROR  *SEEN/s' "$T/top.out"
+	expect "this one" grep -q 'web  *[0-9.]' "$T/top.out"
+	expect "gives the screen back" grep -qF $'\e[?1049l' "$T/top.out"
 	expect "and the terminal's settings ($(printf %q "$key"))" cmp "$T/before" "$T/after"
 }
 
-shows() {
-	grep -aEq -- "$1" "$T/shown"
-}
-
-# shows_at_last REGEX: on the last screen.
-shows_at_last() {
-	awk '/MIRROR/ { screen = "" } { screen = screen $0 "\n" } END { printf "%s", screen }' \
-		"$T/shown" >"$T/screen"
-	grep -aEq -- "$1" "$T/screen"
-}
-
-# watch_top: look on, on a terminal; its process id is in $top.
-watch_top() {
-	mkfifo "$T/keys"
-	exec {keys}<>"$T/keys"
-	spawn "$T/shown" /dev/null bash -c \
-		"exec script -qec \"'$VMIRRORCTL' top --interval 0.2\" /dev/null <'$T/keys'"
-	top=$child
-	expect "top: columns" wait_for 10 shows 'MIRROR +SEEN/s +FILTERED +CAPTURED +DELIVERED +DROPPED +RING +STATE'
-}
-
-leave_top() {
-	printf q >&"$keys"
-	wait_for 10 gone "$top" || fail "top does not end"
-	exec {keys}>&-
-	rm "$T/keys"
-}
-
-# As top has it: to three figures.
-in_short() {
-	python3 -c 'import sys
-number, unit = float(sys.argv[1]), 0
-while number >= 999.5:
-    number, unit = number / 1000, unit + 1
-figures = 0 if unit == 0 or number >= 99.95 else 1 if number >= 9.995 else 2
-print(f"{number:.{figures}f}" + " kMG"[unit].strip())' "$1"
-}
-
-# Of the mirror that loses packets, as many as it has lost by now.
-shows_loss() {
-	shows "^ +no_room +[0-9.]+[kMG]? /s +$(in_short "$(stat_of stall no_room)") in all"
-}
-
-# What top shows while something happens: rates, how full the rings are, and what is lost and why.
-top_sees() {
-	local number='[0-9.]+[kMG]?' some='[1-9][0-9.]*[kMG]?' ping
-	read_fifo "$T/stalled" /dev/null
-	ctl add 'name=busy,port=0,filter=icmp,sink=[file,path=busy.pcapng]' >/dev/null
-	ctl add 'name=stall,port=0,filter=tcp,sink=[file,path='"$T/stalled"']' >/dev/null
-	ctl add 'name=none,mode=inline,port=1,filter=icmp,sink=[net_pcap,tx_pcap=none.pcap]' >/dev/null
-	kill -STOP "$reader"
-	watch_top
-	host_spawn a /dev/null /dev/null ping -q -n -i 0.01 192.0.2.2
-	ping=$child
-	expect "top: rates, while packets pass" wait_for 10 \
-		shows "^busy +$some +$number +$some +$some +0 +[0-9]+% +attached"
-	expect "top: no ring" wait_for 10 shows "^none +$some +$number +$some +$some +0 +- +attached"
-	kill "$ping"
-	expect "top: none when none pass" wait_for 10 shows_at_last '^busy( +0){5} +0% +attached'
-	serve 40000000
-	expect "a reader that stops: packets are lost" until_lost
-	expect "top: the ring is full" wait_for 10 \
-		shows "^stall( +$number){5} +(9[0-9]|100)% +attached"
-	expect "top: packets are dropped" wait_for 10 \
-		shows "^stall( +$number){4} +$some +[0-9]+% +attached"
-	expect "top: why and how many" wait_for 10 shows_loss
-	kill -CONT "$reader"
-	expect "top: it reads on, the ring gets empty" wait_for 20 shows_at_last '^stall.* 0% +attached'
-	leave_top
-	says '^stall: removed; [0-9]+ packets captured, [0-9]+ dropped: no_room [0-9]+$' ctl remove stall
-	ctl remove busy none >/dev/null
-	wait_for 10 gone "$reader" || fail "the fifo's reader does not end"
-	rm busy.pcapng none.pcap
+top_closed() {
+	on_terminal "$T/top.out" "$VMIRRORCTL" top --interval 0.2
+	wait_for 10 is_shown || fail "top shows no mirror: $(cat "$T/top.out")"
+	alive "$terminal" || fail "top ended at once: $(cat "$T/top.out")"
+	mark
+	close_terminal
+	expect "a closed terminal: top ends within a second" within 1 gone "$terminal"
+	expect "the mirror is not its own, and stays" mirrors 1
 }
 
 # Of several processes one is named.
@@ -352,6 +316,7 @@ what_there_is
 help
 added
 foreground
+foreground_closed
 snapshots
 several_removed
 live

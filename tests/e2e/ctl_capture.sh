@@ -40,14 +40,18 @@ to_file() {
 	expect "nothing is left" mirrors 0
 }
 
+# magic FILE: what it begins with. Both of our pcap's and of pcapng's are the machine's own way round.
+magic() {
+	od -An -tx4 -N4 "$1" | tr -d ' '
+}
+
 files() {
 	pcap make mixed "$T/all.pcap" 7
 	pcap fit "$T/all.pcap" "$T/in.pcap" 1514
 	to_file "udp port 53 or (tcp port 443 and ip[8] & 1 = 0)"
-	expect "it is pcapng" test "$(capinfos -Tm -t got.pcapng | tail -1 | cut -d, -f2)" = pcapng
+	expect "it is pcapng" test "$(magic got.pcapng)" = 0a0d0d0a
 	to_file "arp or icmp or greater 1400" -P
-	expect "-P: it is pcap" grep -q '^pcap\|nsecpcap' \
-		<(capinfos -Tm -t got.pcapng | tail -1 | cut -d, -f2)
+	expect "-P: it is pcap, with nanoseconds" test "$(magic got.pcapng)" = a1b23c4d
 	to_file "" --capture-comment 'a, "b" [c'
 	expect "with its comment" grep -qF 'a, "b" [c' <(capinfos -k got.pcapng)
 }
@@ -219,12 +223,89 @@ killed() {
 		capture /dev/null "$T/c2.err" -i 0 -w k.pcapng icmp
 		pings 2
 		wait_for 5 is_delivered 4
+		mark
 		pkill -"$how" --ns $$ --nslist net -x vmirrorctl
-		expect "kill -$how: the mirrors are gone within a second" wait_for 1 mirrors 0
+		expect "kill -$how: the mirrors are gone within a second" within 1 mirrors 0
 		expect "and tcpdump" wait_for 2 nobody_else
 		expect "and the file is whole" readable k.pcapng
 		expect "with what came" test "$(count_all k.pcapng)" = 4
 	done
+}
+
+stopped() {
+	! grep -hv '^[0-9]* (.*) T' /proc/"$1"/task/*/stat >/dev/null
+}
+
+# twice ARGUMENT...: the process does not answer, and who presses Ctrl-C again is not kept waiting.
+twice() {
+	local code=0
+	rm -f ./*
+	capture "$T/shown" "$T/c.err" -i 0 "$@"
+	wait_for 10 heeds "$client" || fail "capture does not heed SIGINT"
+	kill -STOP "$vm"
+	wait_for 10 stopped "$vm" || fail "vmirror is not stopped"
+	kill -INT "$client"
+	wait_for 10 not heeds "$client" || fail "SIGINT is not read"
+	expect "Ctrl-C: it waits for a process that is stopped" alive "$client"
+	mark
+	kill -INT "$client"
+	expect "Ctrl-C again: it ends at once" within 1 gone "$client"
+	wait "$client" || code=$?
+	expect "with status 130" test $code = 130
+	expect "nor is tcpdump left" wait_for 2 nobody_else
+	mark
+	kill -CONT "$vm"
+	expect "when the process goes on the mirror is gone within a second" within 1 mirrors 0
+}
+
+# shows COUNT: pings, or more, on the terminal.
+shows() {
+	[ "$(grep -c 'ICMP echo re' "$T/terminal")" -ge "$1" ]
+}
+
+# on_terminal_captures ARGUMENT...: on a terminal; its process id is in $client.
+on_terminal_captures() {
+	on_terminal "$T/terminal" "$VMIRRORCTL" capture -i 0 "$@"
+	client=$terminal
+	wait_for 10 is_capturing "$T/terminal" || fail "capture does not begin"
+	alive "$terminal" || fail "capture ended at once: $(cat "$T/terminal")"
+	client=$(pgrep -P "$terminal")
+	wait_for 10 heeds "$client" || fail "capture does not heed SIGINT"
+}
+
+# To all that is in the terminal's foreground, while packets pass.
+typed() {
+	local ping code=0
+	host_spawn a /dev/null /dev/null ping -q -n -i 0.005 192.0.2.2
+	ping=$child
+	on_terminal_captures icmp
+	wait_for 20 shows 50 || fail "no packets are shown"
+	press $'\x03'
+	wait_for 15 gone "$terminal" || fail "Ctrl-C does not end it"
+	wait "$terminal" || code=$?
+	kill "$ping"
+	wait_for 5 gone "$ping"
+	plain "$T/terminal" >"$T/shown"
+	expect "Ctrl-C is typed: it ends well" test $code = 0
+	expect "what was captured is shown, all of it" test "$(grep -c 'ICMP echo re' "$T/shown")" = \
+		"$(counts "$T/shown" captured)"
+	expect "the counts come last" test "$(tail -n 3 "$T/shown" | sed 's/^[0-9]* //; s/:.*//' | xargs)" = \
+		"packets captured packets filtered packets dropped"
+	expect "no tcpdump is left" nobody_else
+	expect "nor a mirror" mirrors 0
+}
+
+# closed ARGUMENT...: with its window.
+closed() {
+	rm -f ./*
+	on_terminal_captures "$@"
+	pings 2
+	wait_for 5 is_delivered 4 || fail "4 packets are not delivered"
+	mark
+	close_terminal
+	expect "a closed terminal: capture ends within a second" within 1 gone "$terminal"
+	expect "the mirror is gone" within 1 mirrors 0
+	expect "and tcpdump" wait_for 2 nobody_else
 }
 
 # Counts for who looks on, and none for who asked for none.
@@ -264,13 +345,16 @@ told() {
 
 # The process ends under it.
 ends_under_it() {
+	local code=0
 	rm -f ./*
 	capture "$T/shown" "$T/c.err" -i 0 icmp
 	pings 2
 	kill -INT "$vm"
 	end_vmirror 20
 	wait_for 5 gone "$client" || fail "capture outlives its process"
-	expect "the process ends: said" grep -q '^vmirrorctl: the process has ended' "$T/c.err"
+	wait "$client" || code=$?
+	expect "the process ends: so does capture, with status 1" test $code = 1
+	expect "which is said" grep -q '^vmirrorctl: the process has ended' "$T/c.err"
 	expect "and nothing is left" wait_for 5 nobody_else
 }
 
@@ -286,5 +370,12 @@ piped
 lossy
 two_at_once
 killed
+twice icmp
+twice -w t.pcapng icmp
+typed
+closed icmp
+closed -w k.pcapng icmp
+readable k.pcapng
+expect "the file has what came" test "$(count_all k.pcapng)" = 4
 told
 ends_under_it

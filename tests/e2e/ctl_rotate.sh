@@ -212,9 +212,10 @@ ends() {
 		send_often 1
 		wait_for 10 are 2 || fail "no second file"
 		sleep 0.3
+		mark
 		kill "-$how" "$client"
+		expect "kill -$how: the mirror is gone within a second" within 1 mirrors 0
 		wait_for 5 gone "$client" || fail "it does not end"
-		expect "kill -$how: the mirror is gone within a second" wait_for 1 mirrors 0
 		expect "and nothing but captures is left" test "$(find . -type f | grep -vc '^./k_000[0-9][0-9]_')" = 0
 		quietly "those" capinfos k_*
 		rm -f ./*
@@ -222,12 +223,15 @@ ends() {
 }
 
 ends_under_it() {
+	local code=0
 	capture /dev/null "$T/c.err" -i 0 -Q in -w u.pcapng -b filesize:300
 	send_often 3
 	kill -INT "$vm"
 	end_vmirror 20
 	wait_for 5 gone "$client" || fail "capture outlives its process"
-	expect "the process ends: what it wrote is there" all_of u_*.pcapng
+	wait "$client" || code=$?
+	expect "the process ends: so does capture, with status 1" test $code = 1
+	expect "what it wrote is there" all_of u_*.pcapng
 	expect "and nothing else" test "$(find . -type f | grep -vc '^./u_000[0-9][0-9]_')" = 0
 	rm -f ./*
 }

@@ -16,7 +16,7 @@ has_mirror() {
 }
 
 no_mirror() {
-	! has_mirror
+	"$VMIRRORCTL" stats --json >"$T/stats" && ! grep -q '"name"' "$T/stats"
 }
 
 is_there() {
@@ -87,8 +87,9 @@ end_capture 0
 expect "ten, as asked for" test "$(tshark -r "$T/ten.pcapng" 2>/dev/null | wc -l)" = 10
 
 capture "$T/killed.pcapng"
+mark
 end_capture 137 KILL
-expect "killed, its mirror goes within a second" wait_for 1 no_mirror
+expect "killed, its mirror goes within a second" within 1 no_mirror
 
 capture "$T/stopped.pcapng"
 pings 20
