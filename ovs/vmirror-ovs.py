@@ -42,7 +42,13 @@ list     list the ports, and by which way each is captured
 clean    take away what captures that were killed have left in the switch
 
   -i PORT          as ovs-vsctl names it; several with several -i
+  -Q DIR           in: what comes into the switch at the port, out: what leaves there, inout: both
   -D               the same as list
+  -d               say what would be done, and end
+  -p PID, --control PATH
+                   the process that switches, in place of the one in ovs-vswitchd.pid
+  --help           this
+  --version        of vmirror-ovs
 
 All other options are vmirrorctl's: 'vmirrorctl help capture' has them. Ports of type dpdk are captured
 where they are; for others there is a Mirror, and a port for its output, until the capture ends.

@@ -50,6 +50,28 @@ manual() {
 		<(in_order "$keys" <"$T/page" | grep -v path=)
 }
 
+# definitions: of options, each once.
+definitions() {
+	in_order '(^| )--?[A-Za-z][a-z-]*' | tr -d ' '
+}
+
+: "${VMIRROR_OVS:=$source_root/build/ovs/vmirror-ovs}"
+
+# So has that of vmirror-ovs: as each is defined there, not where it is told of, as in examples.
+ovs_manual() {
+	"$VMIRROR_OVS" --help >"$T/help"
+	sed -n '/^\.SH COMMANDS/,/^\.SH HOW/p' "$source_root/doc/man/vmirror-ovs.1" |
+		sed 's/\\-/-/g; s/\\f[BIR]//g; s/\\ / /g' >"$T/page"
+	sed -n 's/^  \(-.*\)/\1/p' "$T/help" | sed 's/   *.*//' | definitions >"$T/of_help"
+	sed -n '/^\.TP/{n;p}' "$T/page" | definitions >"$T/of_page"
+	expect "vmirror-ovs has options" grep -qx -- -i "$T/of_help"
+	expect "its manual page has those of --help" diff "$T/of_help" "$T/of_page"
+	sed -n 's/^\([a-z][a-z]*\)  .*/\1/p' "$T/help" | sort >"$T/of_help"
+	sed -n 's/^\.SS \([a-z]*\).*/\1/p' "$T/page" | sort >"$T/of_page"
+	expect "and commands" grep -qx capture "$T/of_help"
+	expect "its manual page has those of --help, too" diff "$T/of_help" "$T/of_page"
+}
+
 # Without EAL, root or hugepages: commands to paste. ovs_port.sh pastes them.
 ovs_port() {
 	local way
@@ -232,6 +254,7 @@ drain_core() {
 
 help
 manual
+ovs_manual
 ovs_port
 check
 max_memory
