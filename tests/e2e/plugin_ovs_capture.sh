@@ -97,6 +97,27 @@ shown() {
 	expect "-q: not a word" test ! -s "$T/c.err"
 }
 
+# The ends of both sides' streams, of which the first may come with data.
+shows_end() {
+	[ "$(grep -c ' > .*: Flags \[F[P.]*\]' "$T/c.err.out")" -ge 2 ]
+}
+
+# A download is on the terminal while it passes, from its first packet to its last.
+download_shown() {
+	serve 100000
+	settle
+	capture "$T/c.err" -i a -n tcp port 80
+	download
+	wait_for 10 shows_end || fail "curl's last packets are not shown: $(tail -n 5 "$T/c.err.out")"
+	end_capture 0 INT
+	expect "curl's first packet is shown" grep -q \
+		' 192\.0\.2\.1\.[0-9]* > 192\.0\.2\.2\.80: Flags \[S\]' "$T/c.err.out"
+	expect "and what it asks for" grep -q 'GET /file HTTP' "$T/c.err.out"
+	expect "and all the others" test "$(grep -c '^[0-9:.]* IP ' "$T/c.err.out")" = \
+		"$(sed -n 's/^\([0-9]*\) packets captured$/\1/p' "$T/c.err")"
+	expect "nothing is left" nothing_left
+}
+
 directions() {
 	capture "$T/c.err" -i vm -Q in -w "$T/in.pcapng" icmp
 	local first=$client
@@ -234,6 +255,7 @@ listed
 dpdk_port
 guest_port
 shown
+download_shown
 directions
 forwarded
 bridge_ways
