@@ -226,7 +226,7 @@ killed() {
 		mark
 		pkill -"$how" --ns $$ --nslist net -x vmirrorctl
 		expect "kill -$how: the mirrors are gone within a second" within 1 mirrors 0
-		expect "and tcpdump" wait_for 2 nobody_else
+		expect "and tcpdump" wait_for 5 nobody_else
 		expect "and the file is whole" readable k.pcapng
 		expect "with what came" test "$(count_all k.pcapng)" = 4
 	done
@@ -252,7 +252,7 @@ twice() {
 	expect "Ctrl-C again: it ends at once" within 1 gone "$client"
 	wait "$client" || code=$?
 	expect "with status 130" test $code = 130
-	expect "nor is tcpdump left" wait_for 2 nobody_else
+	expect "nor is tcpdump left" wait_for 5 nobody_else
 	mark
 	kill -CONT "$vm"
 	expect "when the process goes on the mirror is gone within a second" within 1 mirrors 0
@@ -305,7 +305,7 @@ closed() {
 	close_terminal
 	expect "a closed terminal: capture ends within a second" within 1 gone "$terminal"
 	expect "the mirror is gone" within 1 mirrors 0
-	expect "and tcpdump" wait_for 2 nobody_else
+	expect "and tcpdump" wait_for 5 nobody_else
 }
 
 # Counts for who looks on, and none for who asked for none.
