@@ -104,6 +104,30 @@ one_directory_twice(void **state)
 	close(live);
 }
 
+/* A link leads to one, as that of ./demo --stay does; where to nothing, nobody left it behind. */
+static void
+links(void **state)
+{
+	int live = make_socket("vmirror.7");
+	struct ctl_socket *one = NULL;
+	struct ctl_found found;
+
+	assert_int_equal(symlink(path_of("vmirror.7"), path_of("dpdk/other/vmirror.7")), 0);
+	assert_int_equal(symlink(path_of("gone"), path_of("dpdk/other/vmirror.8")), 0);
+	ctl_find(&found, dirs, 1, NULL);
+	assert_int_equal(found.n_sockets, 1);
+	assert_int_equal(ctl_found_live(&found, &one), 1);
+	assert_ptr_equal(one, found_at(&found, "dpdk/other/vmirror.7"));
+	ctl_found_fini(&found);
+
+	/* Where both are found it is one process. */
+	assert_int_equal(symlink(path_of("vmirror.7"), path_of("dpdk/rte/vmirror.7")), 0);
+	ctl_find(&found, dirs, 1, "7");
+	assert_int_equal(ctl_found_live(&found, NULL), 1);
+	ctl_found_fini(&found);
+	close(live);
+}
+
 static void
 nothing(void **state)
 {
@@ -268,6 +292,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(alive_and_dead, set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(one_directory_twice, set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(links, set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(nothing, set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(forbidden, set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(foreign, set_up, folder_tear_down),
