@@ -232,13 +232,22 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 /**
  * Put mirrors in the place of others, as a changed configuration asks for. First all that are to come are
  * checked, as if those that go were not there; when one is bad nothing changes. Then those that go are taken
- * away, and the others made. Should one fail all the same, those made are taken away again, and those
- * that went are made again, as far as that can be (a file that is there may keep them from it), which
- * notify tells. Mirrors that are named in neither lose nothing.
+ * away, and the others made. Mirrors that are named in neither lose nothing.
+ *
+ * Should one fail all the same, those made are taken away again, and those that went come back, each with its
+ * name, its vmirror_mirror_serial() (a client's is the client's still) and its place in vmirror_mirror_list():
+ *
+ * - One that had ended or failed, or was being taken away, is there as it ended, with its counters.
+ * - Any other is made again, and attached if it was. It has what is left of its count, bytes and duration and
+ *   of its trigger's snapshots, and numbers its snapshots on. It begins anew with all else: its counters, what
+ *   a recorder recorded, sampling, rates and guard, and its output: a file that its sink may overwrite is
+ *   overwritten, and files that follow each other are numbered from 1 again, with another time.
+ * - One that cannot be made again is gone, which err says, and notify with the reason: its file, which is not
+ *   to be overwritten, is there; its fifo's reader has gone; its descriptor was closed.
  *
  * @param old, n_old  names of those that go; one that is not there is passed over
  * @param specs, n    those that come
- * @param names       array of n that receives their names
+ * @param names       array of n that receives their names; on failure it means nothing
  * @param bad         receives the index of the first bad spec on failure; may be NULL
  * @return            0; as vmirror_mirror_add()
  */
@@ -415,7 +424,7 @@ vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n);
 
 /**
  * The number of the mirror that has a name now: no other of this process ever has it, so that whoever keeps
- * it knows a mirror from another of its name.
+ * it knows a mirror from another of its name. One that vmirror_mirror_replace() has brought back is the same.
  *
  * @return  0: there is none of that name
  */

@@ -94,16 +94,26 @@ vmirror_api_find(const char *name, struct vmirror_error *err)
 	return NULL;
 }
 
-static void
-list_insert(struct vmirror_mirror *mirror)
+/* In the order in which they were added, which is that of their serials: one that was there has its place. */
+void
+vmirror_api_list(struct vmirror_mirror *mirror)
 {
+	struct vmirror_mirror *later = NULL;
+
+	if (mirror->serial != 0)
+		TAILQ_FOREACH (later, &vmirror_shared.mirrors, next)
+			if (later->serial > mirror->serial)
+				break;
 	pthread_mutex_lock(&vmirror_shared.hooks);
-	TAILQ_INSERT_TAIL(&vmirror_shared.mirrors, mirror, next);
+	if (later != NULL)
+		TAILQ_INSERT_BEFORE(later, mirror, next);
+	else
+		TAILQ_INSERT_TAIL(&vmirror_shared.mirrors, mirror, next);
 	pthread_mutex_unlock(&vmirror_shared.hooks);
 }
 
-static void
-list_remove(struct vmirror_mirror *mirror)
+void
+vmirror_api_unlist(struct vmirror_mirror *mirror)
 {
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	TAILQ_REMOVE(&vmirror_shared.mirrors, mirror, next);
@@ -123,6 +133,23 @@ vmirror_engine_tend(void)
 }
 
 int
+vmirror_api_begin(struct vmirror_mirror *mirror, bool attach, struct vmirror_error *err)
+{
+	int ret;
+
+	vmirror_api_list(mirror);
+	ret = vmirror_mirror_start(mirror, attach, err);
+	if (ret != 0) {
+		vmirror_api_unlist(mirror);
+		vmirror_mirror_destroy(mirror);
+		return ret;
+	}
+	vmirror_mirror_read_ports(mirror);
+	vmirror_engine_wake();
+	return 0;
+}
+
+int
 vmirror_api_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
 {
 	static uint64_t serial;
@@ -132,18 +159,10 @@ vmirror_api_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_e
 	if (ret != 0)
 		return ret;
 	mirror->serial = ++serial;
-	list_insert(mirror);
-	ret = vmirror_mirror_start(mirror, err);
-	if (ret != 0) {
-		list_remove(mirror);
-		vmirror_mirror_destroy(mirror);
-		return ret;
-	}
-	vmirror_mirror_read_ports(mirror);
-	if (name != NULL)
+	ret = vmirror_api_begin(mirror, true, err);
+	if (ret == 0 && name != NULL)
 		snprintf(name, VMIRROR_NAME_SIZE, "%s", mirror->spec.name);
-	vmirror_engine_wake();
-	return 0;
+	return ret;
 }
 
 int
@@ -158,12 +177,12 @@ vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirro
 	return ret;
 }
 
-static void
-remove_one(struct vmirror_mirror *mirror)
+void
+vmirror_api_end(struct vmirror_mirror *mirror)
 {
 	vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
 	vmirror_mirror_close(mirror);
-	list_remove(mirror);
+	vmirror_api_unlist(mirror);
 	vmirror_mirror_destroy(mirror);
 }
 
@@ -176,7 +195,7 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 	tidy();
 	mirror = vmirror_api_find(name, err);
 	if (mirror != NULL)
-		remove_one(mirror);
+		vmirror_api_end(mirror);
 	vmirror_api_leave();
 	return mirror != NULL ? 0 : -ENOENT;
 }
@@ -308,7 +327,7 @@ check_one(const char *spec, struct vmirror_plan *plan, struct vmirror_error *err
 	if (ret != 0)
 		return ret;
 	mirror->planned = true;
-	list_insert(mirror);
+	vmirror_api_list(mirror);
 	if (plan != NULL) {
 		snprintf(plan->name, sizeof(plan->name), "%s", mirror->spec.name);
 		vmirror_mirror_describe(mirror, plan->text, sizeof(plan->text));
@@ -320,9 +339,9 @@ check_one(const char *spec, struct vmirror_plan *plan, struct vmirror_error *err
 	return 0;
 }
 
-static int
-check_all(const char *const specs[], unsigned int n, struct vmirror_plan *plans, unsigned int *bad,
-	  struct vmirror_error *err)
+int
+vmirror_api_check(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
+		  unsigned int *bad, struct vmirror_error *err)
 {
 	struct vmirror_mirror *last, *mirror;
 	unsigned int i;
@@ -336,7 +355,7 @@ check_all(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
 		*bad = i - 1;
 
 	while ((mirror = TAILQ_LAST(&vmirror_shared.mirrors, vmirror_mirror_list)) != last) {
-		list_remove(mirror);
+		vmirror_api_unlist(mirror);
 		vmirror_mirror_destroy(mirror);
 	}
 	return ret;
@@ -350,107 +369,12 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
 
 	if (ret != 0)
 		return ret;
-	ret = check_all(specs, n, plans, bad, err);
+	ret = vmirror_api_check(specs, n, plans, bad, err);
 	vmirror_api_leave();
 	return ret;
 }
 
-/* --- some in place of others */
-
-static void
-mark_leaving(const char *const names[], unsigned int n, bool leaves)
-{
-	struct vmirror_mirror *mirror;
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		mirror = vmirror_api_find(names[i], NULL);
-		if (mirror != NULL)
-			mirror->leaves = leaves;
-	}
-}
-
-/* Take them away. @return what they were made of, to be freed, NULL for those that were not there */
-static char **
-remove_all(const char *const names[], unsigned int n)
-{
-	char **specs = calloc(n + 1, sizeof(*specs));
-	struct vmirror_mirror *mirror;
-	char spec[VMIRROR_SPEC_TEXT_SIZE];
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		mirror = vmirror_api_find(names[i], NULL);
-		if (mirror == NULL)
-			continue;
-		vmirror_spec_build(&mirror->spec, spec, sizeof(spec));
-		remove_one(mirror);
-		if (specs != NULL)
-			specs[i] = strdup(spec);
-	}
-	return specs;
-}
-
-/* What is there again after one of those that were to come could not be made. */
-static void
-bring_back(char *const specs[], unsigned int n)
-{
-	struct vmirror_error err;
-	unsigned int i;
-
-	for (i = 0; specs != NULL && i < n; i++)
-		if (specs[i] != NULL && vmirror_api_add(specs[i], NULL, &err) != 0)
-			vmirror_shared_notify(VMIRROR_ERROR, "it is not there again: %s", err.text);
-}
-
-static int
-add_all(const char *const specs[], unsigned int n, char (*names)[VMIRROR_NAME_SIZE],
-	unsigned int *bad, struct vmirror_error *err)
-{
-	struct vmirror_mirror *mirror;
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < n && ret == 0; i++)
-		ret = vmirror_api_add(specs[i], names[i], err);
-	if (ret == 0)
-		return 0;
-	if (bad != NULL)
-		*bad = i - 1;
-	for (i--; i > 0; i--) {
-		mirror = vmirror_api_find(names[i - 1], NULL);
-		if (mirror != NULL)
-			remove_one(mirror);
-	}
-	return ret;
-}
-
-int
-vmirror_mirror_replace(const char *const old[], unsigned int n_old, const char *const specs[],
-		       unsigned int n, char (*names)[VMIRROR_NAME_SIZE], unsigned int *bad,
-		       struct vmirror_error *err)
-{
-	unsigned int i;
-	char **before;
-	int ret = vmirror_api_enter(err);
-
-	if (ret != 0)
-		return ret;
-	mark_leaving(old, n_old, true);
-	ret = check_all(specs, n, NULL, bad, err);
-	mark_leaving(old, n_old, false);
-	if (ret == 0) {
-		before = remove_all(old, n_old);
-		ret = add_all(specs, n, names, bad, err);
-		if (ret != 0)
-			bring_back(before, n_old);
-		for (i = 0; before != NULL && i < n_old; i++)
-			free(before[i]);
-		free(before);
-	}
-	vmirror_api_leave();
-	return ret;
-}
+/* --- which there are */
 
 int
 vmirror_mirror_list(char (*names)[VMIRROR_NAME_SIZE], unsigned int n)

@@ -4,6 +4,8 @@
 
 /* What public functions on mirrors have in common. */
 
+#include <stdbool.h>
+
 #include "vmirror.h"
 
 struct vmirror_mirror;
@@ -16,12 +18,40 @@ vmirror_api_enter(struct vmirror_error *err);
 void
 vmirror_api_leave(void);
 
-/** Control lock. @return NULL with err set, which may be NULL: there is none of that name */
+/** Control lock held. @return NULL with err set, which may be NULL: there is none of that name */
 struct vmirror_mirror *
 vmirror_api_find(const char *name, struct vmirror_error *err);
 
-/** vmirror_mirror_add() under the control lock. */
+/* The others are called under the control lock. */
+
+/** vmirror_mirror_add() */
 int
 vmirror_api_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err);
+
+/** vmirror_mirror_check() */
+int
+vmirror_api_check(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
+		  unsigned int *bad, struct vmirror_error *err);
+
+/** Put a mirror into the list: by its serial, behind all others if that is 0. */
+void
+vmirror_api_list(struct vmirror_mirror *mirror);
+
+/** Take it out of the list. */
+void
+vmirror_api_unlist(struct vmirror_mirror *mirror);
+
+/**
+ * Bring one that was created, and has its serial, to life.
+ *
+ * @param attach  false: it is detached
+ * @return        0; -errno with err set: it is freed
+ */
+int
+vmirror_api_begin(struct vmirror_mirror *mirror, bool attach, struct vmirror_error *err);
+
+/** End a mirror, and free it. */
+void
+vmirror_api_end(struct vmirror_mirror *mirror);
 
 #endif

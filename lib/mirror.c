@@ -352,8 +352,17 @@ vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason)
 	snprintf(mirror->reason, sizeof(mirror->reason), "%s", reason);
 }
 
+void
+vmirror_mirror_say_spent(const struct vmirror_mirror *mirror, char *buf, size_t size)
+{
+	if (__atomic_load_n(&mirror->path.budget_bytes, __ATOMIC_RELAXED) == 0)
+		snprintf(buf, size, "reached its %" PRIu64 " bytes", mirror->spec.bytes);
+	else
+		snprintf(buf, size, "reached its count of %" PRIu64, mirror->spec.count);
+}
+
 int
-vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
+vmirror_mirror_start(struct vmirror_mirror *mirror, bool attach, struct vmirror_error *err)
 {
 	int ret = 0;
 
@@ -365,11 +374,11 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err)
 		goto fail;
 	if (vmirror_mirror_has_rings(mirror))
 		ret = vmirror_drain_start(&mirror->drain, err);
-	if (ret == 0)
+	if (ret == 0 && attach)
 		ret = vmirror_mirror_hook(mirror, true, err);
 	if (ret != 0)
 		goto destroy_sink;
-	mirror->state = VMIRROR_ATTACHED;
+	mirror->state = attach ? VMIRROR_ATTACHED : VMIRROR_DETACHED;
 	set_deadline(mirror);
 	return 0;
 
@@ -563,12 +572,7 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 	if (__atomic_load_n(&mirror->sink_gone, __ATOMIC_RELAXED)) {
 		fail_without_sink(mirror);
 	} else if (__atomic_load_n(&mirror->path.gate, __ATOMIC_RELAXED) == VMIRROR_GATE_ENDED) {
-		if (__atomic_load_n(&mirror->path.budget_bytes, __ATOMIC_RELAXED) == 0)
-			snprintf(reason, sizeof(reason), "reached its %" PRIu64 " bytes",
-				 mirror->spec.bytes);
-		else
-			snprintf(reason, sizeof(reason), "reached its count of %" PRIu64,
-				 mirror->spec.count);
+		vmirror_mirror_say_spent(mirror, reason, sizeof(reason));
 		stop_and_tell(mirror, reason);
 	} else if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns) {
 		snprintf(reason, sizeof(reason), "reached its duration of %" PRIu64 " ms",

@@ -102,7 +102,8 @@ struct vmirror_mirror_clock {
 struct vmirror_mirror {
 	TAILQ_ENTRY(vmirror_mirror) next;
 	struct vmirror_spec spec; /**< name filled in */
-	uint64_t serial;          /**< no other has it; 0 in one that is only being checked */
+	uint64_t
+		serial; /**< no other has it; 0 in one that is only being checked; orders the list */
 
 	enum vmirror_state state;
 	char reason[VMIRROR_SINK_REASON_SIZE];
@@ -156,9 +157,13 @@ struct vmirror_mirror {
 int
 vmirror_mirror_create(struct vmirror_mirror **mirror, const char *text, struct vmirror_error *err);
 
-/** Plug the sink and attach, or neither. The mirror is in the engine's list. */
+/**
+ * Plug the sink and attach, or neither. The mirror is in the engine's list.
+ *
+ * @param attach  false: it is detached, to be attached later
+ */
 int
-vmirror_mirror_start(struct vmirror_mirror *mirror, struct vmirror_error *err);
+vmirror_mirror_start(struct vmirror_mirror *mirror, bool attach, struct vmirror_error *err);
 
 /** Free one that is closed or never started, and is in no list. Takes NULL. */
 void
@@ -167,6 +172,10 @@ vmirror_mirror_destroy(struct vmirror_mirror *mirror);
 /** What stats tell as the reason. */
 void
 vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason);
+
+/** Say which of its count= and bytes= it has used up. */
+void
+vmirror_mirror_say_spent(const struct vmirror_mirror *mirror, char *buf, size_t size);
 
 /** Whether packets go through rings. */
 static inline bool
