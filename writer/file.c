@@ -48,7 +48,10 @@ no_reader(const char *path, struct vmirror_error *err)
 static int
 exists(const char *path, struct vmirror_error *err)
 {
-	return refuse(path, -EEXIST, "exists already; name another file, or say overwrite=1", err);
+	return refuse(path, -EEXIST,
+		      "exists already; name another file, say overwrite=1, or say rotate_bytes= or "
+		      "rotate_seconds=, for files with their time in their names",
+		      err);
 }
 
 static int

@@ -99,7 +99,10 @@ test_existing(void **state)
 	struct stat st;
 
 	make_file(t.path, "somebody's");
-	assert_refused(-EEXIST, "exists already; name another file, or say overwrite=1");
+	assert_refused(
+		-EEXIST,
+		"exists already; name another file, say overwrite=1, or say rotate_bytes= or "
+		"rotate_seconds=, for files with their time in their names");
 	assert_holds(t.path, "somebody's");
 	t.opts.overwrite = true;
 	assert_works();
