@@ -109,6 +109,28 @@ test_name_again(void **state)
 	close(other);
 }
 
+/* The host cannot replace a client's mirror: it is there again, and the client's. */
+static void
+test_brought_back(void **state)
+{
+	const char *old = "x",
+		   *bad = "name=bad,port=net_ring_a,core=1023,sink=[file,path=/dev/null]";
+	int other = connected(), fd = connected();
+	char names[1][VMIRROR_NAME_SIZE];
+	struct vmirror_error err;
+	uint64_t serial;
+
+	ask(fd, ADD("name=x,port=net_ring_a,sink=[file,path=/dev/null]"), "\"x\"");
+	serial = vmirror_mirror_serial("x");
+	assert_int_not_equal(vmirror_mirror_replace(&old, 1, &bad, 1, names, NULL, &err), 0);
+	assert_non_null(strstr(err.text, "mirror 'bad': core=1023"));
+	assert_int_equal(vmirror_mirror_serial("x"), serial);
+	ask(other, LIST, "\"owner\"");
+	close(fd);
+	wait_until_gone("x");
+	close(other);
+}
+
 /* One that has reached its count, and whose reader has stopped, keeps nobody else. */
 static void
 test_stalled_end(void **state)
@@ -171,6 +193,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_name_again),
+		cmocka_unit_test(test_brought_back),
 		cmocka_unit_test(test_stalled_end),
 	};
 
