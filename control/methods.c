@@ -387,6 +387,10 @@ reload(struct vmirror_call *call, struct vmirror_error *err)
 		return vmirror_error_set(
 			err, -ENOTSUP,
 			"this program has no configuration that it could read again");
+	/* The host says itself what became of it. */
+	vmirror_shared_tell(VMIRROR_INFO,
+			    "control: pid %d, uid %u asked for the configuration to be read again",
+			    (int)s->pid, (unsigned int)s->uid);
 	ret = call->host->reload(call->host->arg, err);
 	if (ret == 0)
 		give(call, "text", vmirror_show_text(err->text));

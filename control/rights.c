@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,11 +54,24 @@ check_keys(const struct vmirror_session *s, const struct vmirror_spec *spec,
 	return 0;
 }
 
+/* That the driver refuses some of these beside fd= is its affair, and not what rights rest on. */
+static bool
+acts_for_itself(const struct vmirror_spec_sink *sink)
+{
+	unsigned int i;
+
+	for (i = 0; i < sink->n_args; i++)
+		if (strcmp(sink->args[i].key, "exec") == 0 ||
+		    strcmp(sink->args[i].key, "path") == 0)
+			return true;
+	return descriptor(sink) == NULL;
+}
+
 static int
 check_rights(const struct vmirror_session *s, const struct vmirror_spec_sink *sink,
 	     struct vmirror_error *err)
 {
-	if (s->all_rights || descriptor(sink) != NULL)
+	if (s->all_rights || !acts_for_itself(sink))
 		return 0;
 	return vmirror_error_set(err, -EPERM,
 				 "sink=[%s,…] would act with the rights of this process, which uid "

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/refusals.h"
 #include "control/show.h"
 #include "devargs/error.h"
 #include "devargs/nearest.h"
@@ -280,6 +281,8 @@ run(struct vmirror_call *call, const json_t *request, struct outcome *outcome)
 		ret = run_method(method, call, &outcome->err);
 		outcome->later = ret == VMIRROR_CALL_LATER;
 		outcome->code = outcome->later ? 0 : ret == VMIRROR_RPC_SKEW ? ret : -ret;
+		if (outcome->code == EPERM && !call->session->all_rights)
+			vmirror_refusals_tell(call->session, method->name, &outcome->err);
 	}
 	json_decref(none);
 }

@@ -21,6 +21,7 @@
 #include <rte_eal.h>
 
 #include "control/owners.h"
+#include "control/refusals.h"
 #include "control/removals.h"
 #include "control/rpc.h"
 #include "control/session.h"
@@ -83,6 +84,7 @@ end_session(struct vmirror_session *s)
 		vmirror_removals_begin_orphan(owner);
 		vmirror_owners_forget(owner->serial);
 	}
+	vmirror_refusals_conclude(s);
 	vmirror_session_destroy(s);
 }
 
@@ -310,12 +312,14 @@ run(void *arg)
 {
 	struct pollfd fds[MOST_SESSIONS + 2];
 
+	vmirror_refusals_begin();
 	do
 		round_of(fds);
 	while (fds[0].revents == 0);
 	while (!TAILQ_EMPTY(&server.sessions))
 		end_session(TAILQ_FIRST(&server.sessions));
 	vmirror_removals_finish(&server.opts);
+	vmirror_refusals_finish();
 	vmirror_owners_clear();
 	return VMIRROR_THREAD_RETURN;
 }

@@ -40,6 +40,8 @@ struct vmirror_session {
 	bool busy;         /**< a request is being run, and those behind it wait */
 	uint64_t heard_ns; /**< when something came last */
 	struct vmirror_session_watch watch;
+	uint64_t refused; /**< requests, for want of rights */
+	uint64_t untold;  /**< of these, which the host has not been told of */
 
 	int fds[VMIRROR_SESSION_FDS]; /**< received, of the request that comes next */
 	unsigned int n_fds;

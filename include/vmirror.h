@@ -464,7 +464,7 @@ struct vmirror_control_opts {
 /**
  * Start the control server: a thread that takes requests from a Unix socket (doc/control.md) and calls
  * the functions above, so that mirrors are made, shown and taken away in a running process. What clients
- * have done is told by the engine's notify.
+ * have done, and what they had no right to, is told by the engine's notify.
  *
  * Call it after vmirror_engine_init(). It copies opts; the strings need not stay.
  *

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "control/refusals.h"
 #include "control/rpc.h"
 #include "control/show.h"
 #include "lib/thread.h"
@@ -31,6 +32,14 @@ vmirror_show_text(const char *text)
 	json_t *string = json_string(text);
 
 	return string != NULL ? string : json_string("?");
+}
+
+/* Who is at the other end is ourselves. */
+void
+vmirror_refusals_tell(struct vmirror_session *s, const char *method,
+		      const struct vmirror_error *err)
+{
+	demand(false, "who has all rights is not refused for want of them");
 }
 
 static int
