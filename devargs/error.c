@@ -5,6 +5,7 @@
  */
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,12 +24,21 @@ mark_cut(char *text, size_t size)
 	memcpy(text + end, cut_mark, sizeof(cut_mark));
 }
 
+/* What ends a line, and what a terminal would take for a command: ASCII's control bytes, and Unicode's. */
 static void
 flatten(char *text)
 {
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = ' ';
+	unsigned char *at = (unsigned char *)text;
+
+	for (; *at != '\0'; at++) {
+		bool pair = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+
+		if (*at >= ' ' && *at != 0x7f && !pair)
+			continue;
+		*at = ' ';
+		if (pair)
+			*++at = ' ';
+	}
 }
 
 static void __attribute__((format(printf, 2, 0)))

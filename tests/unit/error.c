@@ -63,6 +63,17 @@ set_makes_one_line(void **state)
 	assert_string_equal(err.text, "a b c [0m ");
 }
 
+/* Unicode has control characters as well; what looks like half of one is another's. */
+static void
+set_leaves_no_control_characters(void **state)
+{
+	struct vmirror_error err;
+
+	vmirror_error_set(&err, -EINVAL, "%s",
+			  "a\x1b[2J\xc2\x9b\xc2\x80z\xc2\x9f \xc2\xa0\xc3\x9b\xc2");
+	assert_string_equal(err.text, "a [2J    z   \xc2\xa0\xc3\x9b\xc2");
+}
+
 static void
 set_may_read_what_it_writes(void **state)
 {
@@ -104,6 +115,7 @@ main(void)
 		cmocka_unit_test(set_cuts_and_marks),
 		cmocka_unit_test(set_cuts_no_character_in_two),
 		cmocka_unit_test(set_makes_one_line),
+		cmocka_unit_test(set_leaves_no_control_characters),
 		cmocka_unit_test(set_may_read_what_it_writes),
 		cmocka_unit_test(prefix_goes_in_front),
 		cmocka_unit_test(prefix_cuts_the_end),
