@@ -10,6 +10,10 @@ set -euo pipefail
 seconds=10
 [ -z "${VMIRROR_TEST_SOAK:-}" ] || seconds=120
 
+# Bytes of an input; where there is a limit to what is taken, a little more than that.
+longest=8192
+declare -A longest_of=([rpc]=66000)
+
 skip() {
 	echo "skipped: $*"
 	exit 77
@@ -33,7 +37,8 @@ for target; do
 		exit 1
 	}
 	cp -r "$source/tests/fuzz/corpus/$target" "$dir/$target"
-	"$dir/build/tests/fuzz/fuzz_$target" -max_total_time=$seconds -max_len=8192 \
+	"$dir/build/tests/fuzz/fuzz_$target" -max_total_time=$seconds \
+		-max_len="${longest_of[$target]:-$longest}" \
 		-artifact_prefix="$dir/" -print_final_stats=1 "$dir/$target" >"$dir/log" 2>&1 || {
 		tail -n 40 "$dir/log"
 		base64 "$dir"/crash-* "$dir"/timeout-* 2>/dev/null
