@@ -8,21 +8,14 @@ Each function below is a test; it ends the script when it fails. doc/control.md 
 
 import errno
 import os
-import resource
-import select
+import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 
-import control_client
-from control_client import (PATH, PID, Client, as_before, at_rest, descriptors, memory, names, threads,
-                            wait_for)
+from control_client import DIRECTORY, NULL, PID, Client, as_before, at_rest, names, run_tests, wait_for
 
-DIRECTORY = sys.argv[3]
-ROUNDS = 1000 if os.environ.get("VMIRROR_TEST_SOAK") else 100
-NULL = "port=0,filter=tcp port 7,sink=[file,path=/dev/null]"
+DOC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../doc/control.md")
 
 
 # --- what there is
@@ -33,10 +26,49 @@ def test_version():
         v = c.get("version", protocol=1, client="test")
         assert v["protocol"] == 1 and v["pid"] == PID and v["program"] == "vmirror", v
         assert v["you"] == {"pid": os.getpid(), "uid": 0, "all_rights": True}, v["you"]
-        methods = {m["name"] for m in v["methods"]}
-        assert {"version", "ports", "add", "remove", "list", "stats", "check", "watch"} <= methods
         c.refused(-32001, "version 7", "version", protocol=7, client="vmirrorctl 9.9")
         c.refused(-32001, "vmirrorctl 9.9", "version", protocol=7, client="vmirrorctl 9.9")
+
+
+def documented():
+    """The table of doc/control.md: of each method its parameters, whether it takes descriptors, and what
+    stands quoted in its result."""
+    with open(DOC, encoding="utf-8") as doc:
+        rows = doc.read().split("| method | parameters | result |\n", 1)[1].splitlines()
+    table = []
+    for row in rows[1:]:
+        if not row.startswith("|"):
+            break
+        _, method, params, result, _ = row.split("|")
+        table.append((method.strip(" `"), re.findall("`(.*?)`", params), "descriptors" in params,
+                      re.findall("`(.*?)`", result)))
+    return table
+
+
+def test_described():
+    """What `version` says of methods is what is documented, in the same order, and the other way round."""
+    with Client() as c:
+        v = c.get("version")
+        said = [(m["name"], [p["name"] for p in m["params"]], m["descriptors"]) for m in v["methods"]]
+        table = documented()
+        assert said == [row[:3] for row in table], (said, table)
+        assert sorted([*v, *v["you"]]) == sorted(table[0][3]), (v.keys(), table[0])
+        for m in v["methods"]:
+            assert set(m) == {"name", "summary", "descriptors", "params"} and m["summary"], m
+            for p in m["params"]:
+                assert set(p) == {"name", "type", "required", "summary"} and p["summary"], p
+                assert p["type"] in ("string", "integer", "boolean", "array of strings"), p
+                assert isinstance(p["required"], bool), p
+            # And what it says is so: a parameter that is required is missed, what is no descriptor's
+            # method takes none.
+            if missing := [p["name"] for p in m["params"] if p["required"]]:
+                c.refused(-32602, f"{m['name']}: {missing[0]} is missing", m["name"])
+            if not m["descriptors"]:
+                null = os.open("/dev/null", os.O_WRONLY)
+                params = {p["name"]: 0 if p["type"] == "integer" else "x"
+                          for p in m["params"] if p["required"]}
+                c.refused(-32602, f"{m['name']}: descriptors came", m["name"], [null], **params)
+                os.close(null)
 
 
 def test_ports():
@@ -345,7 +377,7 @@ def test_killed():
 def test_killed_at_each_step():
     request = b'{"jsonrpc":"2.0","id":2,"method":"add","params":{"spec":"port=0,sink=[file,fd=0]"}}\n'
     before = at_rest()
-    for step in range(0, len(request) + 1, 1 if ROUNDS > 100 else 7):
+    for step in range(len(request) + 1):
         c = Client()
         read, write = os.pipe()
         if step:
@@ -367,160 +399,5 @@ def test_persist():
         c.get("remove", name="stays")
 
 
-def test_silent_and_many():
-    """They are turned away, or make place; nobody waits for them."""
-    before = at_rest()
-    crowd = [Client() for _ in range(1000)]
-    begin = time.monotonic()
-    names()
-    assert time.monotonic() - begin < 2
-    assert len(descriptors()) < len(before) + 80
-    for c in crowd:
-        c.socket.close()
-    owners = [Client() for _ in range(64)]
-    for n, c in enumerate(owners):
-        c.get("watch", interval_ms=60000)
-    with Client() as c:
-        Client.is_refusal(c.line(), 11, "64 clients")
-    for c in owners:
-        c.socket.close()
-    as_before(before)
-
-
-def test_never_reads():
-    """Who asks and does not read is not read from: his buffers fill up, not the server's."""
-    with Client() as c:
-        c.socket.setblocking(False)
-        sent = 0
-        try:
-            while sent < 1 << 26:
-                sent += c.socket.send(b'{"jsonrpc":"2.0","id":1,"method":"version"}\n' * 100)
-        except BlockingIOError:
-            pass
-        assert sent < 1 << 24
-        begin = time.monotonic()
-        names()
-        assert time.monotonic() - begin < 1
-        c.socket.setblocking(True)
-        assert c.line()["id"] == 1
-    with Client() as c:  # and who watches
-        c.get("watch", interval_ms=100, queues=True)
-        time.sleep(1)
-        names()
-
-
-def test_cycles():
-    """Mirrors made and taken away under traffic leave nothing."""
-    spec = "name=c,port=0,filter=icmp,ring_bytes=64k,sink=[file,path=/dev/null]"
-
-    def cycles(n):
-        with Client() as c:
-            for _ in range(n):
-                c.get("add", spec=spec)
-                c.get("remove", name="c")
-
-    cycles(20)
-    before = at_rest(), threads()
-    bytes_before = memory()
-    cycles(ROUNDS)
-    wait_for(lambda: (descriptors(), threads()) == before, "descriptors and threads are as before")
-    assert memory() < bytes_before + (4 << 20), (memory(), bytes_before)
-
-
-def server_ticks():
-    """Time that the server's thread has used."""
-    for task in os.listdir(f"/proc/{PID}/task"):
-        with open(f"/proc/{PID}/task/{task}/stat", encoding="ascii") as stat:
-            name, figures = stat.read().split("(", 1)[1].rsplit(")", 1)
-        if name == "vmirror-sock":
-            return sum(map(int, figures.split()[11:13]))
-    raise AssertionError("no thread vmirror-sock")
-
-
-def test_no_descriptors():
-    """The process has none left: idle clients make place, and the server does not spin."""
-    before = at_rest()
-    soft, hard = resource.prlimit(PID, resource.RLIMIT_NOFILE)
-    resource.prlimit(PID, resource.RLIMIT_NOFILE, (len(before) + 8, hard))
-    try:
-        crowd = [Client() for _ in range(30)]
-        names()
-        watching = [Client() for _ in range(30)]
-        for c in watching:
-            try:
-                c.send(b'{"jsonrpc":"2.0","id":1,"method":"watch","params":{"interval_ms":60000}}\n')
-            except BrokenPipeError:  # made place before it had said what it wants
-                pass
-        time.sleep(0.3)
-        ticks = server_ticks()
-        time.sleep(1)
-        assert server_ticks() - ticks < os.sysconf("SC_CLK_TCK") / 4, "it spins"
-        answered = select.select([c.socket for c in watching], [], [], 0)[0]
-        c = next(c for c in watching if c.socket in answered and c.line() is not None)
-        assert c.get("list") == {"mirrors": []}
-        read, write = os.pipe()
-        c.refused(-32602, "than this process may have", "add", [write] * 8, spec=NULL)
-    finally:
-        resource.prlimit(PID, resource.RLIMIT_NOFILE, (soft, hard))
-    for c in crowd + watching:
-        c.socket.close()
-    os.close(read)
-    os.close(write)
-    as_before(before)
-
-
-# --- rights
-
-
-def as_nobody(script):
-    """A script on control_client's names, as a user without rights."""
-    with open(control_client.__file__, encoding="utf-8") as source:
-        code = source.read()
-    return subprocess.run(
-        ["setpriv", "--reuid=65534", f"--regid={os.stat(PATH).st_gid}", "--clear-groups",
-         sys.executable, "-c", code + script, *sys.argv[1:]], capture_output=True, text=True, check=False)
-
-
-def test_mode():
-    mode = os.stat(PATH).st_mode & 0o777
-    assert mode == 0o660 and os.stat(PATH).st_gid != 0, oct(mode)
-
-
-def ask_as_nobody():
-    done = as_nobody(
-        "c = Client()\n"
-        "v = c.get('version')\n"
-        "assert not v['you']['all_rights'], v\n"
-        "assert c.get('list')['mirrors'][0]['name'] == 'roots'\n"
-        "for sink in ('[file,path=/dev/null]', '[net_tap,iface=evil]', '[net_null]',\n"
-        "             '[file,path=x,exec=id]'):\n"
-        "    c.refused(1, 'rights', 'add', spec='port=0,sink=' + sink)\n"
-        "    c.refused(1, 'rights', 'check', specs=['port=0,sink=' + sink])\n"
-        "    c.refused(1, 'rights', 'snapshot', name='roots', sink=sink)\n"
-        "c.refused(1, \"not uid 65534's\", 'remove', name='roots')\n"
-        "c.refused(1, 'may not', 'reload')\n"
-        "for key in ('core=0', 'mbufs=4095', 'ring_bytes=64M', 'reference=1000', 'mode=inline'):\n"
-        "    c.refused(1, key.split('=')[0], 'add', spec='port=0,%s,sink=[file,fd=0]' % key,\n"
-        "              fds=[os.open('/dev/null', os.O_WRONLY)])\n"
-        "c.refused(1, \"not uid 65534's\", 'snapshot', name='roots', sink='[file,fd=0]',\n"
-        "          fds=[os.open('/dev/null', os.O_WRONLY)])\n"
-        "c.refused(22, 'more than a sink', 'snapshot', name='roots', sink='[file,fd=0],name=x',\n"
-        "          fds=[os.open('/dev/null', os.O_WRONLY)])\n"
-        "read, write = os.pipe()\n"
-        "name = c.get('add', [write], spec='port=0,sink=[file,fd=0]')['name']\n"
-        "c.get('remove', name=name)\n")
-    assert done.returncode == 0, done.stderr
-
-
-def test_group():
-    with Client() as c:
-        c.get("add", spec=NULL + ",name=roots")
-        ask_as_nobody()
-
-
 if __name__ == "__main__":
-    for name, test in list(globals().items()):
-        if name.startswith("test_"):
-            begun = time.monotonic()
-            test()
-            print(f"ok {name[5:].replace('_', ' ')} ({time.monotonic() - begun:.2f} s)", flush=True)
+    run_tests(globals())

@@ -6,7 +6,7 @@
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "${BASH_SOURCE%/*}/lib.sh"
-begin ip ping python3 setpriv
+begin ip ping python3 setpriv tcpdump
 
 group=daemon
 getent group $group >/dev/null || skip "needs the group $group"
@@ -14,8 +14,24 @@ chmod 755 "$T" # another user is to reach the socket
 socket=$T/control
 
 flood() {
-	host_spawn a /dev/null "$T/flood.err" ping -q -n -f -i 0.002 192.0.2.2
+	host_spawn a "$T/flood" "$T/flood.err" python3 "$here/flood.py" 192.0.2.2
 	flood=$child
+}
+
+# end_flood: whatever clients did meanwhile, each ping was answered.
+end_flood() {
+	local code=0
+	alive "$flood" || fail "the flood ended: $(cat "$T/flood.err")"
+	kill -TERM "$flood"
+	wait_for 30 gone "$flood" || fail "the flood does not end"
+	wait "$flood" || code=$?
+	[ $code -eq 0 ] || fail "pings were lost: $(cat "$T/flood" "$T/flood.err")"
+	echo "ok forwarding was left alone: $(cat "$T/flood")"
+}
+
+# clients SCRIPT ARGUMENT...: on the socket, while the flood goes on.
+clients() {
+	python3 "$here/$1" "$socket" "$vm" "$T" "${@:2}" || fail "$1"
 }
 
 no_socket() {
@@ -37,10 +53,11 @@ two_hosts --control "$socket" --control-group $group
 expect "vmirror says where" grep -q "^vmirror: control socket: $socket" "$T/err"
 wait_for 20 reached || fail "the hosts do not talk"
 flood
-python3 "$here/control.py" "$socket" "$vm" "$T" || fail "control.py"
-alive "$flood" || fail "the flood ended"
-kill -INT "$flood"
-wait_for 10 gone "$flood" || fail "ping did not end"
+clients control.py
+clients control_bounds.py
+clients control_rights.py
+clients control_killed.py "$VMIRRORCTL"
+end_flood
 pings 20
 
 refused "another server\|another process" --control "$socket"
@@ -73,6 +90,8 @@ end_vmirror 20
 expect "it ends well" test $status -eq 0
 expect "it goes with vmirror" no_socket "$socket"
 expect "who did what is told" said "control: pid [0-9]+, uid 0 added mirror 'one'"
+expect "and of refusals, how many were left out" \
+	said "control: clients that have gone were refused [0-9]+ times more"
 expect "and whose client went" said "mirror 'k' removed: its client, pid [0-9]+, uid 0, has gone"
 
 # One that was killed leaves its socket, which the next takes over.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A connection to the control socket, and what there is to see of the process behind it.
 
-The first two words of the line that has begun the script are the socket and the process's number."""
+The first words of the line that has begun the script are the socket, the process's number, and the directory
+in which is what it says, as err."""
 
 import array
 import errno
@@ -11,7 +12,9 @@ import socket
 import sys
 import time
 
-PATH, PID = sys.argv[1], int(sys.argv[2])
+PATH, PID, DIRECTORY = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+NULL = "port=0,filter=tcp port 7,sink=[file,path=/dev/null]"
+LIST = b'{"jsonrpc":"2.0","id":1,"method":"list"}\n'
 
 
 class Client:
@@ -116,3 +119,24 @@ def threads():
 def memory():
     with open(f"/proc/{PID}/statm", encoding="ascii") as statm:
         return int(statm.read().split()[1]) * 4096
+
+
+def own_memory():
+    """Bytes that are the process's alone: its heap foremost, and neither rings nor DPDK's memory."""
+    with open(f"/proc/{PID}/status", encoding="ascii") as status:
+        (line,) = [line for line in status if line.startswith("RssAnon:")]
+    return int(line.split()[1]) * 1024
+
+
+def log():
+    with open(f"{DIRECTORY}/err", encoding="utf-8", errors="replace") as err:
+        return err.read().splitlines()
+
+
+def run_tests(functions):
+    """All that are called test_something, in their order; the first that fails ends the script."""
+    for name, test in list(functions.items()):
+        if name.startswith("test_"):
+            begun = time.monotonic()
+            test()
+            print(f"ok {name[5:].replace('_', ' ')} ({time.monotonic() - begun:.2f} s)", flush=True)
