@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The plugin's configuration read again, by vmirrorctl, while testpmd forwards: what changed changes, what did
-# not loses no packet, a bad file changes nothing, and what has no port yet waits for it.
+# not loses no packet, a bad file changes nothing, and what has no port yet waits for it. What a file has
+# taken away that is found to be bad too late is brought back.
 
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
@@ -12,6 +13,7 @@ set -euo pipefail
 begin ip ping dpdk-testpmd tcpdump
 
 null='sink=[file,path=/dev/null]'
+stays='name=stays,port=net_tap0,filter=icmp,sink=[file,path=stays.pcapng]'
 
 # reload WORDS: it says so.
 reload() {
@@ -49,13 +51,10 @@ gone_mirror() {
 }
 
 changes() {
-	plugin_config "name=stays,port=net_tap0,filter=icmp,sink=[file,path=stays.pcapng]" \
-		"name=goes,port=net_tap0,$null"
+	plugin_config "$stays" "name=goes,port=net_tap0,$null"
 	begin_testpmd
 	pings 5
-	plugin_config "name=comes,port=net_tap1,$null" \
-		"name=stays,port=net_tap0,filter=icmp,sink=[file,path=stays.pcapng]" \
-		"name=later,port=29,$null"
+	plugin_config "name=comes,port=net_tap1,$null" "$stays" "name=later,port=29,$null"
 	reload '1 mirrors taken away, 1 added, 1 as they were, 1 wait'
 	expect "one came" is_there comes
 	expect "one went" gone_mirror goes
@@ -65,8 +64,7 @@ changes() {
 }
 
 bad() {
-	plugin_config "name=stays,port=net_tap0,filter=icmp,sink=[file,path=stays.pcapng]" "" \
-		"name=x,port=net_tap0,filter=\"tcp prt 80\",$null"
+	plugin_config "$stays" "" "name=x,port=net_tap0,filter=\"tcp prt 80\",$null"
 	refused "mirrors.conf:3: .*tcp prt 80"
 	plugin_config "name=stays,prt=0"
 	refused "mirrors.conf:1: .*prt"
@@ -78,10 +76,34 @@ bad() {
 by_name() {
 	"$VMIRRORCTL" remove comes >/dev/null 2>&1 || fail "comes cannot be removed"
 	"$VMIRRORCTL" add "name=comes,port=net_tap0,$null" >/dev/null || fail "no other comes"
-	plugin_config "name=stays,port=net_tap0,filter=icmp,sink=[file,path=stays.pcapng]"
+	plugin_config "$stays"
 	reload '0 mirrors taken away, 0 added, 1 as they were'
 	expect "a client's of that name stays" is_there comes
 	"$VMIRRORCTL" remove comes >/dev/null 2>&1 || fail "the other cannot be removed"
+}
+
+# A core that there is not is looked for when the others have gone.
+late() {
+	local bad="name=bad,port=net_tap0,core=1023,$null"
+	local other="name=other,port=net_tap0" file="name=file,port=net_tap0"
+	plugin_config "$stays" "$other,$null" "$file,sink=[file,path=a.pcapng]"
+	reload '0 mirrors taken away, 2 added, 1 as they were'
+	plugin_config "$stays" "$other,filter=arp,$null" "$file,sink=[file,path=a.pcapng]" "$bad"
+	refused "mirrors.conf:4: mirror 'bad': core=1023"
+	plugin_config "$stays" "$other,filter=arp,$null" "$file,sink=[file,path=a.pcapng]"
+	reload '1 mirrors taken away, 1 added, 2 as they were'
+
+	plugin_config "$stays" "$bad"
+	! "$VMIRRORCTL" reload >"$T/reload.out" 2>&1 || fail "a core that there is not is not refused"
+	grep -q "core=1023.*could not be brought back: 'file'" "$T/reload.out" ||
+		fail "it is not said what is lost: $(cat "$T/reload.out")"
+	expect "a file that is there is not written again" gone_mirror file
+	expect "what writes none is back" is_there other
+	plugin_config "$stays" "$other,filter=arp,$null" "$file,sink=[file,path=b.pcapng]"
+	reload '0 mirrors taken away, 1 added, 2 as they were'
+	expect "into another file it is made anew" is_there file
+	plugin_config "$stays"
+	reload '2 mirrors taken away, 0 added, 1 as they were'
 }
 
 nothing() {
@@ -104,4 +126,5 @@ host_add b
 changes
 bad
 by_name
+late
 nothing
