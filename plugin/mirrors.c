@@ -201,9 +201,11 @@ find_changes(struct changes *c, struct plugin_mirrors *before, struct plugin_mir
 		c->come[c->n_come] = after->mirror[i].line->spec;
 		c->at[c->n_come++] = &after->mirror[i];
 	}
-	for (i = 0; i < before->n; i++)
-		if (!before->mirror[i].kept && is_there(&before->mirror[i]))
+	for (i = 0; i < before->n; i++) {
+		before->mirror[i].goes = !before->mirror[i].kept && is_there(&before->mirror[i]);
+		if (before->mirror[i].goes)
 			c->old[c->n_old++] = before->mirror[i].name;
+	}
 	return 0;
 }
 
@@ -238,13 +240,31 @@ make_changes(struct changes *c, const char *path, struct vmirror_error *err)
 	return 0;
 }
 
+/* What was to go and could not be brought back is to be tried again. */
+static void
+end_changes(struct changes *c, struct plugin_mirrors *before, bool done)
+{
+	struct plugin_mirror *mirror;
+	unsigned int i;
+
+	for (i = 0; i < before->n; i++) {
+		mirror = &before->mirror[i];
+		if (!done && mirror->goes && !is_there(mirror))
+			mirror->added = false;
+		mirror->kept = mirror->goes = false;
+	}
+	free(c->old);
+	free(c->come);
+	free(c->at);
+	free(c->names);
+}
+
 static int
 reload(struct plugin_mirrors *mirrors, struct plugin_mirrors *after, const char *path,
        struct vmirror_error *text)
 {
 	struct plugin_mirrors before = *mirrors;
 	struct changes c = {.n_old = 0};
-	unsigned int i;
 	int ret = find_changes(&c, &before, after);
 
 	if (ret != 0)
@@ -260,12 +280,7 @@ reload(struct plugin_mirrors *mirrors, struct plugin_mirrors *after, const char 
 		*mirrors = *after;
 		*after = before;
 	}
-	for (i = 0; i < before.n; i++)
-		before.mirror[i].kept = false;
-	free(c.old);
-	free(c.come);
-	free(c.at);
-	free(c.names);
+	end_changes(&c, &before, ret == 0);
 	return ret;
 }
 

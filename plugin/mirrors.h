@@ -22,6 +22,7 @@ struct plugin_mirror {
 	char name[VMIRROR_NAME_SIZE];       /**< that it got then */
 	uint64_t serial;                    /**< and its number: another may have the name by now */
 	bool kept;                          /**< while a reload looks: the file has it still */
+	bool goes;                          /**< the same: it has not */
 	uint64_t next_try_ns;               /**< CLOCK_MONOTONIC */
 	char told[VMIRROR_ERROR_SIZE + 64]; /**< why it does not run yet, as it was said last */
 };
@@ -53,7 +54,8 @@ plugin_mirrors_try(struct plugin_mirrors *mirrors);
 
 /**
  * Read the configuration again. It is checked as a whole first, and a bad one changes nothing; a mirror whose
- * port is not there is none, and waits for it. Those that say what they said go on and lose nothing.
+ * port is not there is none, and waits for it. Those that say what they said go on and lose nothing. Where one
+ * cannot be made all the same, those that were to go are there again, or tried again as if they never had been.
  *
  * @param text  receives a line on what was done
  * @return      0; negative errno with text saying where it is bad

@@ -99,6 +99,7 @@ late() {
 		fail "it is not said what is lost: $(cat "$T/reload.out")"
 	expect "a file that is there is not written again" gone_mirror file
 	expect "what writes none is back" is_there other
+	expect "it is tried again" wait_for 20 said "line 3: .*'file'.*exists already.*tried again"
 	plugin_config "$stays" "$other,filter=arp,$null" "$file,sink=[file,path=b.pcapng]"
 	reload '0 mirrors taken away, 1 added, 2 as they were'
 	expect "into another file it is made anew" is_there file
