@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/eal/snapshots.h"
+
 static unsigned int fails_at; /* the port that is started then does not; 0: all do */
 static _Atomic uint64_t passed_ns;
 
@@ -221,6 +223,31 @@ test_rest_of_duration(void **state)
 	assert_file("t.pcap", 0);
 }
 
+/* The trigger has had its snapshot, and the next one's file is called after that. */
+static void
+test_rest_of_snapshots(void **state)
+{
+	struct snapshots_file file = {0};
+	struct vmirror_error err;
+
+	snapshots_record("name=r,port=net_ring0,dir=tx,ring_bytes=1M,trigger=udp,after=10ms,"
+			 "snapshots=1,sink=[file,path=r.pcapng]");
+	host_loop(port, 0, 1, 100);
+	host_wait(host_stats_now("r").snapshots == 1);
+	snapshots_read_number("r", 1, &file);
+	assert_int_equal(file.n, 1);
+	replace_badly("r", &err);
+	assert_int_equal(snapshots_counters("r").captured, 0);
+	host_loop(port, 0, 1, 100);
+	host_wait(host_noticed("mirror 'r': its trigger has made its 1 snapshots"));
+	snapshots_make("r", NULL);
+	snapshots_read_number("r", 2, &file);
+	assert_int_equal(file.n, 1);
+	assert_int_equal(host_stats_now("r").snapshots, 1);
+	snapshots_forget(&file);
+	snapshots_remove("r");
+}
+
 static void
 test_detached(void **state)
 {
@@ -331,9 +358,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_same),     test(test_ended),      test(test_rest_of_count),
-		test(test_detached), test(test_same_file),  test(test_rest_of_duration),
-		test(test_lost),     test(test_other_file),
+		test(test_same),
+		test(test_ended),
+		test(test_rest_of_count),
+		test(test_rest_of_duration),
+		test(test_rest_of_snapshots),
+		test(test_detached),
+		test(test_same_file),
+		test(test_lost),
+		test(test_other_file),
 	};
 	int failed;
 
