@@ -204,15 +204,15 @@ check_takes(const struct vmirror_mirror *mirror, struct vmirror_error *err)
 	return 0;
 }
 
-/* Who goes has the same sink by the same name, whose vdev and interface are there until then. */
+/* Who goes has the same sink by the same name, whose vdev and interface are there until then: it is not lost. */
 static const struct vmirror_mirror *
 find_predecessor(const struct vmirror_mirror *mirror)
 {
 	const struct vmirror_mirror *other;
 
 	TAILQ_FOREACH (other, &vmirror_shared.mirrors, next)
-		if (other->leaves && other->sink_plan.ops->takes == NULL &&
-		    strcmp(other->spec.name, mirror->spec.name) == 0 &&
+		if (other->leaves && other->sink_plan.ops->takes == NULL && other->sink != NULL &&
+		    !other->lost && strcmp(other->spec.name, mirror->spec.name) == 0 &&
 		    vmirror_spec_sink_equal(&other->spec.sink, &mirror->spec.sink))
 			return other;
 	return NULL;

@@ -165,6 +165,29 @@ has() {
 expect "it has packets of the new filter" test "$(has arp)" -ge 1
 expect "and no others" test "$(has not arp)" -eq 0
 
+# Who waits for an interface goes on waiting, and is replaced when it is back.
+wire="name=wire,port=net_tap0,sink=[net_pcap,tx_iface=wire0]"
+make_wire() {
+	ip link add wire0 type veth peer name wire1
+	ip link set wire0 up
+	ip link set wire1 up
+}
+make_wire
+configure "$stays" "$made_up" "$tap,filter=icmp" "$wire"
+reloads '0 mirrors taken away, 1 added, 3 as they were'
+ip link del wire0
+wait_for 10 said "mirror 'wire': interface wire0 is gone" || fail "wire0 is not missed"
+configure "$stays" "$made_up" "$tap,filter=icmp" "$wire,filter=icmp"
+reloads "not reloaded: $config:4: mirror 'wire': .*no interface 'wire0'"
+expect "without its interface it is as it was" mirrors_are mirror0 stays tap wire
+make_wire
+expect "and finds it again" wait_for 10 said "mirror 'wire': interface wire0 is back"
+reloads '1 mirrors taken away, 1 added, 3 as they were'
+expect "then it is as the file has it" filter_is wire icmp
+configure "$stays" "$made_up" "$tap,filter=icmp"
+reloads '1 mirrors taken away, 0 added, 3 as they were'
+ip link del wire0
+
 bad "$config:2:.*prot" "$stays" "prot=1,sink=[file,path=$T/x]"
 bad "$config:3:.*port 'eth7'" "$stays" "$made_up" "name=x,port=eth7,sink=[file,path=$T/x]"
 bad "$config:2:.*filter" "$stays" "$tap,filter=\"tcp portt 80\""
