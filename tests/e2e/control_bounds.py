@@ -54,15 +54,13 @@ def test_endless_line():
 
 def test_never_reads():
     """Who asks and does not read is not read from: his buffers fill up, not the server's."""
-    growth, crowd = Growth(), [Client() for _ in range(20)]
+    growth, crowd = Growth(), [Client() for _ in range(8)]
     for c in crowd:
         c.socket.setblocking(False)
         sent = 0
-        try:
-            while sent < 16 * MIB and growth.look() < 32 * MIB:
-                sent += c.socket.send(b'{"jsonrpc":"2.0","id":1,"method":"version"}\n' * 100)
-        except BlockingIOError:
-            pass
+        # Until nothing is taken any more: who is quick has filled the socket's buffer before that.
+        while sent < 16 * MIB and growth.look() < 32 * MIB and select.select([], [c.socket], [], 0.2)[1]:
+            sent += c.socket.send(b'{"jsonrpc":"2.0","id":1,"method":"version"}\n' * 100)
         growth.is_below(4 * MIB)
         assert sent < 16 * MIB, sent
     names_soon()
@@ -115,9 +113,9 @@ def test_half_sent_and_many():
             pass
         crowd.append(c)
         if n % 50 == 0:
-            growth.is_below(24 * MIB)
+            growth.is_below(12 * MIB)
     names_soon()
-    growth.is_below(24 * MIB)
+    growth.is_below(12 * MIB)
     assert len(descriptors()) < len(before) + 80 + 64 * 4
     os.close(null)
     for c in crowd:

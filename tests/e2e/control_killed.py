@@ -45,17 +45,17 @@ def begun(*options):
 
 
 def kill_at_moments(options):
-    """From its start until some time after it captures, and one millisecond apart at the least: options(n)
-    are those of the nth."""
+    """While it begins, however long that takes here, and then one millisecond apart: options(n) are those of
+    the nth."""
     process, seconds = begun(*options(0))
     kill(process)
-    step = min(max(2 * seconds / MOMENTS, 0.001), 0.004)
-    for n in range(1, MOMENTS + 1):
+    step = min(2 * seconds / MOMENTS, 0.004)
+    for n in range(1, 2 * MOMENTS + 1):
         process = start(*options(n))
-        time.sleep(n * step)
+        time.sleep(n * step if n <= MOMENTS else (n - MOMENTS) * 0.001)
         assert process.poll() is None, f"it ended by itself, with {process.returncode}"
         kill(process)
-    return f"0 to {1000 * MOMENTS * step:.0f} ms"
+    return f"{1000 * step:.2f} ms and more, where {1000 * seconds:.1f} ms are what it takes to begin"
 
 
 def still_running(*programs):
@@ -114,7 +114,7 @@ def test_into_a_file():
     assert PACKET in left["last.pcapng"], left["last.pcapng"]
     whole = [kinds for kinds in left.values() if kinds]
     assert all(INTERFACE in kinds for kinds in whole if PACKET in kinds), left
-    print(f"# killed after {moments}: {MOMENTS + 2 - len(left)} left no file, {len(left) - len(whole)} an "
+    print(f"# killed after {moments}: {2 * MOMENTS + 2 - len(left)} left no file, {len(left) - len(whole)} an "
           f"empty one, {len(whole)} a whole one")
 
 
