@@ -56,9 +56,10 @@ static unsigned int n_queues;
 static int
 none(const char *name, struct vmirror_error *err)
 {
+	assert_non_null(name);
 	if (strcmp(name, "web") == 0)
 		return 0;
-	return vmirror_error_set(err, -ENOENT, "there is no mirror '%s'", name);
+	return vmirror_error_set(err, -ENOENT, "there is no mirror '%.64s'", name);
 }
 
 int
