@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -284,9 +285,11 @@ fork_to(int (*child)(void))
 	return pid;
 }
 
+/* Not longer than a test that has failed, whose output it has. */
 static int
 linger(void)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	pause();
 	return 1;
 }
