@@ -208,7 +208,7 @@ def test_cycles():
     cycles(300, *vdevs)
     wait_for(lambda: zones() == zones_before, "memzones and mempools are as before")
     leave_nothing()
-    growth.is_below(4 * MIB)
+    growth.is_below(8 * MIB)
     with Client() as c:
         assert len(c.get("ports")["ports"]) == 2
 
