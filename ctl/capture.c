@@ -202,6 +202,7 @@ capture(struct run *run, const struct ctl_place *place, struct vmirror_error *er
 	ret = show(run, err);
 	if (ret == 0)
 		ret = ctl_follow(&run->follow, err);
+	ctl_tcpdump_ended();
 	finish_files(run);
 	return ret;
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctl/clock.h"
+#include "ctl/ending.h"
 #include "devargs/error.h"
 
 #define OPEN_FLAGS (O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
@@ -22,45 +22,12 @@
 /* Between two looks whether a fifo is read. */
 #define LOOK_MS 20
 
-/* --- a signal that ends us before it is written to */
-
-static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
-
-/* Made for somebody who has not begun; NULL: there is none. */
-static struct ctl_output *volatile unwritten;
-
+/* Nobody writes to it yet: should a signal end us now, it goes, too. */
 static void
-on_ending(int number)
+take_along(void *arg)
 {
-	if (unwritten != NULL)
-		ctl_output_discard(unwritten);
-	raise(number);
+	ctl_output_discard(arg);
 }
-
-static void
-guard(struct ctl_output *out)
-{
-	const struct sigaction action = {.sa_handler = on_ending, .sa_flags = (int)SA_RESETHAND};
-	struct sigaction before;
-
-	unwritten = out;
-	for (unsigned int i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
-		if (sigaction(endings[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
-			sigaction(endings[i], &action, NULL);
-}
-
-static void
-unguard(void)
-{
-	struct sigaction now;
-
-	unwritten = NULL;
-	for (unsigned int i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
-		if (sigaction(endings[i], NULL, &now) == 0 && now.sa_handler == on_ending)
-			signal(endings[i], SIG_DFL);
-}
-
-/* --- opening */
 
 static int
 fail(const char *path, int error, struct vmirror_error *err)
@@ -126,7 +93,7 @@ opened(struct ctl_output *out, struct vmirror_error *err)
 	if (ret != 0)
 		ctl_output_discard(out);
 	else if (out->created)
-		guard(out);
+		ctl_ending_takes(take_along, out);
 	return ret;
 }
 
@@ -193,8 +160,7 @@ ctl_output_empty(struct ctl_output *out, struct vmirror_error *err)
 void
 ctl_output_close(struct ctl_output *out)
 {
-	if (unwritten == out)
-		unguard();
+	ctl_ending_leaves(out);
 	if (out->fd >= 0)
 		close(out->fd);
 	out->fd = -1;

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "ctl/ending.h"
 #include "devargs/error.h"
 
 int
@@ -32,6 +33,15 @@ ctl_tcpdump_find(char path[PATH_MAX], struct vmirror_error *err)
 	return vmirror_error_set(err, -ENOENT,
 				 "tcpdump, which shows packets, is not installed; install it, or "
 				 "write them: -w FILE, or -w - | tshark -r -");
+}
+
+/* It becomes another user when it begins, and then the kernel does not end it with its parent. */
+static pid_t running;
+
+static void
+take_along(void *arg)
+{
+	kill(*(const pid_t *)arg, SIGTERM);
 }
 
 /* In the child; what goes wrong is seen by its status. */
@@ -63,5 +73,13 @@ ctl_tcpdump_start(const char *path, const char *letters, int fd, struct vmirror_
 					 strerror(errno));
 	if (pid == 0)
 		become(path, flags, fd, parent);
+	running = pid;
+	ctl_ending_takes(take_along, &running);
 	return pid;
+}
+
+void
+ctl_tcpdump_ended(void)
+{
+	ctl_ending_leaves(&running);
 }

@@ -24,4 +24,8 @@ ctl_tcpdump_find(char path[PATH_MAX], struct vmirror_error *err);
 pid_t
 ctl_tcpdump_start(const char *path, const char *letters, int fd, struct vmirror_error *err);
 
+/** It was waited for. */
+void
+ctl_tcpdump_ended(void);
+
 #endif

@@ -14,7 +14,7 @@ import time
 
 from control_client import (DIRECTORY, LIST, NULL, PID, Client, as_before, at_rest, descriptors, memory, names,
                             own_memory, run_tests, threads, wait_for)
-from telemetry import ask
+from telemetry import ask, connect
 
 MIB = 1 << 20
 TELEMETRY = f"{DIRECTORY}/run/dpdk/rte/dpdk_telemetry.v2"
@@ -172,7 +172,8 @@ def test_half_sent_and_there():
 
 def zones():
     """DPDK's memory that has a name: how many pieces, and which mempools."""
-    return len(ask(TELEMETRY, "/eal/memzone_list")), sorted(ask(TELEMETRY, "/mempool/list"))
+    with connect(TELEMETRY) as link:
+        return len(ask(link, "/eal/memzone_list")), sorted(ask(link, "/mempool/list"))
 
 
 def cycles(n, *specs):
