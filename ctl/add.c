@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ctl/commands.h"
+#include "ctl/ending.h"
 #include "ctl/follow.h"
 #include "ctl/json.h"
 #include "ctl/place.h"
@@ -39,6 +40,9 @@ add(struct ctl_session *session, const char *spec, bool persist, json_t **added,
 	ret = ctl_place(&placed, spec, !all_rights, err);
 	if (ret != 0)
 		return ret;
+	/* A request that was sent is done, whether we are there or not. */
+	if (persist)
+		ctl_ending_leaves(&placed.out);
 	params = ctl_must(json_pack("{s:s, s:b}", "spec", placed.text, "persist", persist));
 	ret = ctl_call_fd(session, "add", params, placed.out.fd, added, err);
 	if (ret != 0)

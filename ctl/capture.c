@@ -143,7 +143,7 @@ heard(void *arg, const json_t *stats)
 	/* One that is over wants no more. */
 	if (strcmp(ctl_json_text(stats, "state"), "attached") == 0)
 		supply(run);
-	return ctl_rotation_is_over(&run->capture.rotation, ctl_json_number(stats, "file_bytes"));
+	return ctl_files_are_full(&run->files, stats);
 }
 
 /* Nothing writes to them any more. */
@@ -202,7 +202,6 @@ capture(struct run *run, const struct ctl_place *place, struct vmirror_error *er
 	ret = show(run, err);
 	if (ret == 0)
 		ret = ctl_follow(&run->follow, err);
-	ctl_tcpdump_ended();
 	finish_files(run);
 	return ret;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/ending.h"
 #include "ctl/json.h"
 #include "ctl/say.h"
 #include "devargs/error.h"
@@ -113,6 +114,19 @@ supply_one(struct ctl_files *files, struct ctl_session *session, const char *mir
 	return 0;
 }
 
+/* A signal ends us: what was not needed goes, where it has a name. */
+static void
+take_along(void *arg)
+{
+	const struct ctl_files *files = arg;
+	struct stat st;
+
+	for (unsigned int i = 0; i < files->n_ahead; i++)
+		if (files->ahead[i].hidden[0] != '\0' && fstat(files->ahead[i].fd, &st) == 0 &&
+		    st.st_size == 0)
+			unlink(files->ahead[i].hidden);
+}
+
 /* Where the last has none behind it, it goes on until the capture ends. */
 static bool
 wants_more(const struct ctl_files *files)
@@ -128,6 +142,7 @@ ctl_files_supply(struct ctl_files *files, struct ctl_session *session, const cha
 	struct vmirror_error err;
 	int ret = 0;
 
+	ctl_ending_takes(take_along, files);
 	while (ret == 0 && files->n_ahead < CTL_FILES_AHEAD && wants_more(files)) {
 		ret = supply_one(files, session, mirror, &err);
 		if (ret == 0)
@@ -262,6 +277,22 @@ ctl_files_follow(struct ctl_files *files, const json_t *stats)
 		begin_next(files);
 	while (files->done < done && files->done < files->begun)
 		finish_next(files);
+	if (files->before_last == 0 && files->begun == files->rotation->total)
+		files->before_last = ctl_json_number(stats, "file_bytes");
+}
+
+bool
+ctl_files_are_full(const struct ctl_files *files, const json_t *stats)
+{
+	const struct ctl_rotation *rotation = files->rotation;
+	uint64_t bytes = ctl_json_number(stats, "file_bytes");
+
+	if (rotation->total == 0 || rotation->bytes == 0)
+		return false;
+	/* Where there were fewer, one of them has gone on. */
+	if (files->begun < rotation->total)
+		return bytes / rotation->total >= rotation->bytes;
+	return bytes - files->before_last >= rotation->bytes;
 }
 
 /* Where the process went before it could say so, what it has begun tells of itself. */
@@ -276,6 +307,7 @@ ctl_files_end(struct ctl_files *files)
 		finish_next(files);
 	while (files->n_ahead > 0)
 		unmake(&files->ahead[--files->n_ahead]);
+	ctl_ending_leaves(files);
 }
 
 const char *

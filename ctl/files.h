@@ -34,7 +34,8 @@ struct ctl_files {
 	uint64_t done;       /**< of these: are whole */
 	char **kept;         /**< names of the last of them; oldest first */
 	unsigned int n_kept;
-	bool told; /**< that no next one could be made */
+	uint64_t before_last; /**< bytes written when the last of all began; 0: it has not */
+	bool told;            /**< that no next one could be made */
 };
 
 /** Make the first, as ctl_output_open() does. @return 0, or -errno with err set */
@@ -49,6 +50,10 @@ ctl_files_supply(struct ctl_files *files, struct ctl_session *session, const cha
 /** The mirror's statistics are here: name what was begun, and run what is to be run. */
 void
 ctl_files_follow(struct ctl_files *files, const json_t *stats);
+
+/** Whether, of so many that there are to be by their size, the last is full. After ctl_files_follow() */
+bool
+ctl_files_are_full(const struct ctl_files *files, const json_t *stats);
 
 /** No more comes: what has something in it gets its name, and what was not needed goes. */
 void

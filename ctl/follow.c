@@ -18,6 +18,7 @@
 #include "ctl/json.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
+#include "ctl/tcpdump.h"
 #include "devargs/error.h"
 
 #define WATCH_MS  100
@@ -154,8 +155,10 @@ read_notifications(const struct ctl_follow *follow, struct state *state, struct 
 static bool
 has_child_ended(const struct ctl_follow *follow, struct state *state)
 {
-	return follow->child > 0 &&
-	       waitpid(follow->child, &state->status, WNOHANG) == follow->child;
+	if (follow->child <= 0 || waitpid(follow->child, &state->status, WNOHANG) != follow->child)
+		return false;
+	ctl_tcpdump_ended();
+	return true;
 }
 
 static void
@@ -272,6 +275,7 @@ await_child(const struct ctl_follow *follow, struct state *state)
 	/* One that was waited for before is not there any more. */
 	while (follow->child > 0 && waitpid(follow->child, &state->status, 0) < 0 && errno == EINTR)
 		;
+	ctl_tcpdump_ended();
 }
 
 static int

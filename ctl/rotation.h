@@ -44,14 +44,6 @@ int
 ctl_rotation_read_total(struct ctl_rotation *rotation, const char *value,
 			struct vmirror_error *err);
 
-/** Whether all its files are full, so many bytes having been written to them. */
-static inline bool
-ctl_rotation_is_over(const struct ctl_rotation *rotation, uint64_t bytes)
-{
-	return rotation->total != 0 && rotation->bytes != 0 &&
-	       bytes / rotation->total >= rotation->bytes;
-}
-
 /**
  * Whether the flags go together.
  *

@@ -243,7 +243,11 @@ vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_p
  *   a recorder recorded, sampling, rates and guard, and its output: a file that its sink may overwrite is
  *   overwritten, and files that follow each other are numbered from 1 again, with another time.
  * - One that cannot be made again is gone, which err says, and notify with the reason: its file, which is not
- *   to be overwritten, is there; its fifo's reader has gone; its descriptor was closed.
+ *   to be overwritten, is there; its fifo's reader has gone; its descriptor was closed; it waited for an
+ *   interface or a port, and that is not there yet; its port's number is another port's now.
+ *
+ * Until the others run, those that go keep their rings and mempools: there is memory for both, or the check
+ * refuses.
  *
  * @param old, n_old  names of those that go; one that is not there is passed over
  * @param specs, n    those that come

@@ -40,3 +40,32 @@ vmirror_mirror_has_left(struct vmirror_mirror *mirror, uint64_t ns)
 	vmirror_drain_end(&mirror->drain);
 	return vmirror_drain_has_ended(&mirror->drain, ns);
 }
+
+/* Whether what it has is to be brought to an end in order. */
+static bool
+wants_order(const struct vmirror_mirror *mirror)
+{
+	return mirror->over || mirror->lost || mirror->left_ns != 0 ||
+	       mirror->spec.reference != 0 || vmirror_mirror_makes_sinks(mirror);
+}
+
+void
+vmirror_mirror_undo(struct vmirror_mirror *mirror)
+{
+	bool sink_gone;
+
+	if (wants_order(mirror)) {
+		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
+		vmirror_mirror_close(mirror);
+		return;
+	}
+	mirror->over = true;
+	pthread_mutex_lock(&vmirror_shared.hooks);
+	vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
+	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
+	pthread_mutex_unlock(&vmirror_shared.hooks);
+	vmirror_drain_abort(&mirror->drain);
+	if (mirror->sink != NULL && !sink_gone)
+		vmirror_sink_stop(mirror->sink);
+	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_ABORT);
+}

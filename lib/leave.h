@@ -21,4 +21,11 @@ vmirror_mirror_leave(struct vmirror_mirror *mirror);
 bool
 vmirror_mirror_has_left(struct vmirror_mirror *mirror, uint64_t ns);
 
+/**
+ * End one as if it had never been: what was made for it is gone, unless it has come to an end of its own by
+ * now, or holds mbufs of the host's. It can be freed then.
+ */
+void
+vmirror_mirror_undo(struct vmirror_mirror *mirror);
+
 #endif

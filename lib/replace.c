@@ -6,12 +6,15 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "devargs/error.h"
 #include "lib/api.h"
 #include "lib/engine.h"
+#include "lib/leave.h"
 #include "lib/mirror.h"
 #include "lib/shared.h"
 #include "lib/text.h"
@@ -28,6 +31,7 @@ struct rest {
 	uint64_t triggered;
 	bool trigger_told;
 	char resource[VMIRROR_SINK_RESOURCE_SIZE];
+	struct vmirror_source_list sources;
 };
 
 static void
@@ -55,12 +59,17 @@ worked(const struct vmirror_mirror *mirror)
 static void
 set_aside(struct vmirror_mirror *mirror, struct vmirror_mirror_list *aside)
 {
+	const uint64_t now = vmirror_now_ns();
 	char reason[64];
 
 	/* It may have come to its end since the control thread looked. */
-	vmirror_mirror_tick(mirror, vmirror_now_ns());
+	vmirror_mirror_tick(mirror, now);
+	snprintf(reason, sizeof(reason), "removed");
+	if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns)
+		snprintf(reason, sizeof(reason), "reached its duration of %" PRIu64 " ms",
+			 mirror->spec.duration_ms);
 	if (mirror->left_ns != 0)
-		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
+		vmirror_mirror_stop(mirror, VMIRROR_ENDED, reason);
 	else
 		vmirror_mirror_stop(mirror, mirror->state, "");
 	/* Or with what was in its rings. */
@@ -101,7 +110,7 @@ forget(struct vmirror_mirror_list *aside)
 /* --- and come back */
 
 static void
-note_rest(const struct vmirror_mirror *mirror, struct rest *rest)
+take_rest(struct vmirror_mirror *mirror, struct rest *rest)
 {
 	*rest = (struct rest){
 		.serial = mirror->serial,
@@ -114,6 +123,50 @@ note_rest(const struct vmirror_mirror *mirror, struct rest *rest)
 		.trigger_told = mirror->snapshot.trigger_told,
 	};
 	snprintf(rest->resource, sizeof(rest->resource), "%s", mirror->sink_plan.resource);
+	TAILQ_INIT(&rest->sources);
+	TAILQ_CONCAT(&rest->sources, &mirror->sources, next);
+}
+
+static void
+free_rest(struct rest *rest)
+{
+	struct vmirror_source *source;
+
+	while ((source = TAILQ_FIRST(&rest->sources)) != NULL) {
+		TAILQ_REMOVE(&rest->sources, source, next);
+		free(source);
+	}
+}
+
+static bool
+had_source(const struct rest *rest, const char *name)
+{
+	const struct vmirror_source *source;
+
+	TAILQ_FOREACH (source, &rest->sources, next)
+		if (strcmp(source->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A descriptor's number may be another file's by now, and a port's another port's. */
+static int
+check_same(const struct vmirror_mirror *mirror, const struct rest *rest, struct vmirror_error *err)
+{
+	const struct vmirror_source *source;
+
+	if (strcmp(mirror->sink_plan.resource, rest->resource) != 0)
+		return vmirror_error_set(
+			err, -ESTALE, "mirror '%s': sink: what was %.120s is %.120s now",
+			mirror->spec.name, rest->resource, mirror->sink_plan.resource);
+	if (mirror->spec.all_ports)
+		return 0;
+	TAILQ_FOREACH (source, &mirror->sources, next)
+		if (!had_source(rest, source->name))
+			return vmirror_error_set(
+				err, -ESTALE, "mirror '%s': port: another one, %s, has its number",
+				mirror->spec.name, source->name);
+	return 0;
 }
 
 /* No core sees it yet. */
@@ -137,25 +190,23 @@ make_again(struct vmirror_mirror *old, struct vmirror_error *err)
 	struct rest rest;
 	int ret;
 
-	note_rest(old, &rest);
+	take_rest(old, &rest);
 	vmirror_spec_build(&old->spec, spec, sizeof(spec));
 	/* There may not be memory for both. */
 	vmirror_mirror_destroy(old);
 	ret = vmirror_mirror_create(&mirror, spec, err);
-	if (ret != 0)
-		return ret;
-	/* A descriptor's number may be another file's by now. */
-	if (strcmp(mirror->sink_plan.resource, rest.resource) != 0) {
-		ret = vmirror_error_set(
-			err, -ESTALE, "mirror '%s': sink: what was %.120s is %.120s now",
-			mirror->spec.name, rest.resource, mirror->sink_plan.resource);
-		vmirror_mirror_destroy(mirror);
-		return ret;
+	if (ret == 0) {
+		ret = check_same(mirror, &rest, err);
+		if (ret != 0)
+			vmirror_mirror_destroy(mirror);
 	}
-	hand_rest(mirror, &rest);
-	ret = vmirror_api_begin(mirror, rest.attach, err);
+	if (ret == 0) {
+		hand_rest(mirror, &rest);
+		ret = vmirror_api_begin(mirror, rest.attach, err);
+	}
 	if (ret == 0)
 		mirror->deadline_ns = rest.deadline_ns;
+	free_rest(&rest);
 	return ret;
 }
 
@@ -177,6 +228,10 @@ bring_back(struct vmirror_mirror_list *aside, struct vmirror_error *why)
 		} else if (make_again(mirror, &err) != 0) {
 			vmirror_shared_notify(VMIRROR_ERROR, "it is not there again: %s", err.text);
 			vmirror_text_append(&lost, "%s'%s'", lost.len > 0 ? ", " : "", name);
+		} else {
+			vmirror_shared_notify(VMIRROR_INFO,
+					      "mirror '%s' is there again, from the beginning",
+					      name);
 		}
 	}
 	vmirror_engine_wake();
@@ -203,8 +258,11 @@ add_all(const char *const specs[], unsigned int n, char (*names)[VMIRROR_NAME_SI
 		*bad = i - 1;
 	for (i--; i > 0; i--) {
 		mirror = vmirror_api_find(names[i - 1], NULL);
-		if (mirror != NULL)
-			vmirror_api_end(mirror);
+		if (mirror == NULL)
+			continue;
+		vmirror_mirror_undo(mirror);
+		vmirror_api_unlist(mirror);
+		vmirror_mirror_destroy(mirror);
 	}
 	return ret;
 }

@@ -146,16 +146,16 @@ wait_for() {
 	wait_until $((now + $1 * 1000000)) "${@:2}"
 }
 
-# wait_until MICROSECONDS COMMAND...: until it succeeds, by a look that began no later than that. How long
-# the look takes is no matter.
+# wait_until MICROSECONDS COMMAND...: until it succeeds, by a look that began no later than that, or soon
+# after. How long the look takes is no matter, and there is one.
 wait_until() {
 	local end=$1
 	shift
-	while now && [ "$now" -le "$end" ]; do
-		! "$@" || return 0
+	until "$@"; do
+		now
+		[ "$now" -le "$end" ] || return 1
 		sleep 0.05
 	done
-	return 1
 }
 
 alive() {

@@ -18,7 +18,7 @@ from telemetry import ask, connect
 
 MIB = 1 << 20
 TELEMETRY = f"{DIRECTORY}/run/dpdk/rte/dpdk_telemetry.v2"
-PATIENCE = 2  # seconds that an answer may take
+PATIENCE = 5  # seconds that an answer may take
 
 # --- memory
 

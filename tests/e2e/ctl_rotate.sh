@@ -96,13 +96,13 @@ by_ring() {
 	expect "it says so" grep -q '^vmirrorctl: 3 files, the last is r_00003_' "$T/c.err"
 	readable r_00003_*
 	rm -f ./*
-	capture /dev/null "$T/c.err" -i 0 -w r.pcapng -b duration:1 -a files:2 icmp
+	capture /dev/null "$T/c.err" -i 0 -w r.pcapng -b duration:2 -a files:2 icmp
 	pings 3
-	sleep 1.2
+	sleep 2.2
 	pings 3
 	end_capture "$client"
-	expect "-b duration:1 -a files:2: two" test "$(count_files)" = 2
-	expect "after two seconds" grep -q 'reached its duration of 2000 ms' "$T/c.err"
+	expect "-b duration:2 -a files:2: two" test "$(count_files)" = 2
+	expect "after four seconds" grep -q 'reached its duration of 4000 ms' "$T/c.err"
 	rm -f ./*
 }
 

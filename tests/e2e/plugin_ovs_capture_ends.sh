@@ -113,6 +113,12 @@ killed() {
 	expect "killed: its guard cleans up" wait_for 5 nothing_left
 	expect "and vmirrorctl ends the file" wait_for 5 readable "$T/killed.pcapng"
 	expect "with its packets" has_pings "$T/killed.pcapng" 20
+	: >"$T/nobody.pcapng"
+	chown nobody "$T/nobody.pcapng"
+	chmod 711 "$T"
+	begin_one "$T/nobody.pcapng" -Z nobody
+	end_capture 137 KILL
+	expect "killed, as another user: nothing is left either" wait_for 5 nothing_left
 	begin_one "$T/guard.pcapng"
 	kill -KILL "$(guard_of "$client")"
 	end_capture 0 INT

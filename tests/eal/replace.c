@@ -133,6 +133,7 @@ test_same(void **state)
 	assert_int_equal(bad, 1);
 	assert_non_null(strstr(err.text, "mirror 'm': sink: could not start vdev"));
 	assert_null(strstr(err.text, "brought back"));
+	assert_int_equal(access("n.pcap", F_OK), -1);
 	assert_list((const char *const[]){"a", "l", "m", "z"}, 4);
 	assert_int_equal(vmirror_mirror_serial("l"), l);
 	assert_int_equal(vmirror_mirror_serial("m"), m);
@@ -158,6 +159,38 @@ test_same(void **state)
 	assert_file("m.pcap", 10);
 	assert_file("n.pcap", 10);
 	assert_file("l.pcap", 20);
+}
+
+/* What was made for those that came before the bad one is gone: it would be in the way of the next try. */
+static void
+test_undone(void **state)
+{
+	const char *specs[] = {
+		"name=f,mode=ring,ring_bytes=1M,port=net_ring0,sink=[file,path=f.pcapng]",
+		in_mode("name=x,port=net_ring0,sink=[net_pcap,tx_pcap=x.pcap]"),
+	};
+	char names[RTE_DIM(specs)][VMIRROR_NAME_SIZE];
+	struct vmirror_error err;
+	unsigned int bad = 99, i;
+
+	for (i = 0; i < 2; i++) {
+		fails_at = 1;
+		assert_int_equal(
+			vmirror_mirror_replace(NULL, 0, specs, RTE_DIM(specs), names, &bad, &err),
+			-EIO);
+		assert_int_equal(bad, 1);
+		assert_int_equal(access("f.pcapng", F_OK), -1);
+		assert_int_equal(access("x.pcap", F_OK), -1);
+		assert_list(NULL, 0);
+		host_loop(port, 0, 5, 100);
+	}
+	assert_int_equal(vmirror_mirror_replace(NULL, 0, specs, RTE_DIM(specs), names, &bad, &err),
+			 0);
+	assert_captures("f", 0, 5);
+	host_remove("f");
+	host_remove("x");
+	assert_int_equal(unlink("f.pcapng"), 0);
+	assert_file("x.pcap", 10);
 }
 
 /* It does not begin again, and what it has written stays. */
@@ -358,14 +391,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_same),
-		test(test_ended),
-		test(test_rest_of_count),
-		test(test_rest_of_duration),
-		test(test_rest_of_snapshots),
-		test(test_detached),
-		test(test_same_file),
-		test(test_lost),
+		test(test_same),          test(test_undone),           test(test_ended),
+		test(test_rest_of_count), test(test_rest_of_duration), test(test_rest_of_snapshots),
+		test(test_detached),      test(test_same_file),        test(test_lost),
 		test(test_other_file),
 	};
 	int failed;
