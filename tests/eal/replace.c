@@ -187,6 +187,7 @@ test_undone(void **state)
 	assert_int_equal(vmirror_mirror_replace(NULL, 0, specs, RTE_DIM(specs), names, &bad, &err),
 			 0);
 	assert_captures("f", 0, 5);
+	host_wait(host_stats_now("f").total.in_flight == 0);
 	host_remove("f");
 	host_remove("x");
 	assert_int_equal(unlink("f.pcapng"), 0);
