@@ -283,6 +283,74 @@ shown_until() {
 	expect "and the terminal's settings ($(printf %q "$key"))" cmp "$T/before" "$T/after"
 }
 
+shows() {
+	grep -aEq -- "$1" "$T/shown"
+}
+
+# shows_at_last REGEX: on the last screen.
+shows_at_last() {
+	awk '/MIRROR/ { screen = "" } { screen = screen $0 "\n" } END { printf "%s", screen }' \
+		"$T/shown" >"$T/screen"
+	grep -aEq -- "$1" "$T/screen"
+}
+
+watch_top() {
+	on_terminal "$T/shown" "$VMIRRORCTL" top --interval 0.2
+	expect "top: columns" wait_for 10 shows 'MIRROR +SEEN/s +FILTERED +CAPTURED +DELIVERED +DROPPED +RING +STATE'
+}
+
+leave_top() {
+	press q
+	wait_for 10 gone "$terminal" || fail "top does not end"
+}
+
+# As top has it: to three figures.
+in_short() {
+	python3 -c 'import sys
+number, unit = float(sys.argv[1]), 0
+while number >= 999.5:
+    number, unit = number / 1000, unit + 1
+figures = 0 if unit == 0 or number >= 99.95 else 1 if number >= 9.995 else 2
+print(f"{number:.{figures}f}" + " kMG"[unit].strip())' "$1"
+}
+
+# Of the mirror that loses packets, as many as it has lost by now.
+shows_loss() {
+	shows "^ +no_room +[0-9.]+[kMG]? /s +$(in_short "$(stat_of stall no_room)") in all"
+}
+
+# What top shows while something happens: rates, how full the rings are, and what is lost and why.
+top_sees() {
+	local number='[0-9.]+[kMG]?' some='[1-9][0-9.]*[kMG]?' ping
+	read_fifo "$T/stalled" /dev/null
+	ctl add 'name=busy,port=0,filter=icmp,sink=[file,path=busy.pcapng]' >/dev/null
+	ctl add 'name=stall,port=0,filter=tcp,sink=[file,path='"$T/stalled"']' >/dev/null
+	ctl add 'name=none,mode=inline,port=1,filter=icmp,sink=[net_pcap,tx_pcap=none.pcap]' >/dev/null
+	kill -STOP "$reader"
+	watch_top
+	host_spawn a /dev/null /dev/null ping -q -n -i 0.01 192.0.2.2
+	ping=$child
+	expect "top: rates, while packets pass" wait_for 10 \
+		shows "^busy +$some +$number +$some +$some +0 +[0-9]+% +attached"
+	expect "top: no ring" wait_for 10 shows "^none +$some +$number +$some +$some +0 +- +attached"
+	kill "$ping"
+	expect "top: none when none pass" wait_for 10 shows_at_last '^busy( +0){5} +0% +attached'
+	serve 40000000
+	expect "a reader that stops: packets are lost" until_lost
+	expect "top: the ring is full" wait_for 10 \
+		shows "^stall( +$number){5} +(9[0-9]|100)% +attached"
+	expect "top: packets are dropped" wait_for 10 \
+		shows "^stall( +$number){4} +$some +[0-9]+% +attached"
+	expect "top: why and how many" wait_for 10 shows_loss
+	kill -CONT "$reader"
+	expect "top: it reads on, the ring gets empty" wait_for 20 shows_at_last '^stall.* 0% +attached'
+	leave_top
+	says '^stall: removed; [0-9]+ packets captured, [0-9]+ dropped: no_room [0-9]+$' ctl remove stall
+	ctl remove busy none >/dev/null
+	wait_for 10 gone "$reader" || fail "the fifo's reader does not end"
+	rm busy.pcapng none.pcap
+}
+
 top_closed() {
 	on_terminal "$T/top.out" "$VMIRRORCTL" top --interval 0.2
 	wait_for 10 is_shown || fail "top shows no mirror: $(cat "$T/top.out")"

@@ -51,6 +51,54 @@ end_capture() {
 	[ $code -eq 0 ] || fail "capture ended with status $code"
 }
 
+# total_of KEY: of all mirrors.
+total_of() {
+	"$VMIRRORCTL" stats --json | python3 -c 'import json, sys
+print(sum(m[sys.argv[1]] for m in json.load(sys.stdin)["mirrors"]))' "$1"
+}
+
+nothing_in_flight() {
+	[ "$(total_of in_flight)" = 0 ]
+}
+
+# is_opening PROCESS: it is cat, and waits for somebody who writes.
+is_opening() {
+	[ "$(cat "/proc/$1/comm")" = cat ] && grep -q '^State:.S' "/proc/$1/status"
+}
+
+# read_fifo FIFO FILE: make it, and read it; the reader's process id is in $reader.
+read_fifo() {
+	mkfifo "$1"
+	spawn "$2" /dev/null cat "$1"
+	# shellcheck disable=SC2034 # for the tests
+	reader=$child
+	wait_for 10 is_opening "$child" || fail "nobody opens $1"
+}
+
+# serve_more BYTES: the file that is served has so many from now on.
+serve_more() {
+	head -c "$1" /dev/urandom >"$T/www/file"
+}
+
+# until_lost: downloads, until what passes finds the rings full.
+until_lost() {
+	local round
+	for round in 1 2 3 4 5; do
+		download
+		note "download $round: no_room $(total_of no_room), the fullest ring $(fullest) %"
+		if [ "$(total_of no_room)" -gt 0 ] && [ "$(fullest)" -ge 90 ]; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# fullest: per cent of the ring that is fullest, of all mirrors.
+fullest() {
+	"$VMIRRORCTL" stats --json | python3 -c 'import json, sys
+print(max(m["ring_fullest_percent"] for m in json.load(sys.stdin)["mirrors"]))'
+}
+
 # heeds CLIENT: it reads SIGINT itself. Before, and when it has read one, the next SIGINT just ends it.
 heeds() {
 	local blocked

@@ -414,9 +414,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_name_again), cmocka_unit_test(test_stalled_end),
-		cmocka_unit_test(test_twice),      cmocka_unit_test(test_again),
-		cmocka_unit_test(test_child),      cmocka_unit_test(test_child_lives_on),
+		cmocka_unit_test(test_name_again),     cmocka_unit_test(test_brought_back),
+		cmocka_unit_test(test_stalled_end),    cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_again),          cmocka_unit_test(test_child),
+		cmocka_unit_test(test_child_lives_on),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
