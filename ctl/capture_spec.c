@@ -145,7 +145,6 @@ static int
 limit_files(struct ctl_capture *capture, struct vmirror_error *err)
 {
 	const struct ctl_rotation *rotation = &capture->rotation;
-
 	const char *what = rotation->count != 0 ? "-W with -G" : "-a files with a time";
 
 	if (rotation->total == 0 || rotation->seconds == 0)

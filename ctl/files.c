@@ -94,6 +94,19 @@ ctl_files_open(struct ctl_files *files, const struct ctl_rotation *rotation, con
 	return 0;
 }
 
+/* A signal ends us: what was not needed goes, where it has a name. */
+static void
+take_along(void *arg)
+{
+	const struct ctl_files *files = arg;
+	struct stat st;
+
+	for (unsigned int i = 0; i < files->n_ahead; i++)
+		if (files->ahead[i].hidden[0] != '\0' && fstat(files->ahead[i].fd, &st) == 0 &&
+		    st.st_size == 0)
+			unlink(files->ahead[i].hidden);
+}
+
 static int
 supply_one(struct ctl_files *files, struct ctl_session *session, const char *mirror,
 	   struct vmirror_error *err)
@@ -111,20 +124,9 @@ supply_one(struct ctl_files *files, struct ctl_session *session, const char *mir
 	}
 	files->n_made++;
 	files->n_ahead++;
+	if (file->hidden[0] != '\0')
+		ctl_ending_takes(take_along, files);
 	return 0;
-}
-
-/* A signal ends us: what was not needed goes, where it has a name. */
-static void
-take_along(void *arg)
-{
-	const struct ctl_files *files = arg;
-	struct stat st;
-
-	for (unsigned int i = 0; i < files->n_ahead; i++)
-		if (files->ahead[i].hidden[0] != '\0' && fstat(files->ahead[i].fd, &st) == 0 &&
-		    st.st_size == 0)
-			unlink(files->ahead[i].hidden);
 }
 
 /* Where the last has none behind it, it goes on until the capture ends. */
@@ -142,7 +144,6 @@ ctl_files_supply(struct ctl_files *files, struct ctl_session *session, const cha
 	struct vmirror_error err;
 	int ret = 0;
 
-	ctl_ending_takes(take_along, files);
 	while (ret == 0 && files->n_ahead < CTL_FILES_AHEAD && wants_more(files)) {
 		ret = supply_one(files, session, mirror, &err);
 		if (ret == 0)

@@ -41,6 +41,15 @@ vmirror_mirror_has_left(struct vmirror_mirror *mirror, uint64_t ns)
 	return vmirror_drain_has_ended(&mirror->drain, ns);
 }
 
+void
+vmirror_mirror_abort(struct vmirror_mirror *mirror)
+{
+	vmirror_drain_abort(&mirror->drain);
+	if (mirror->sink != NULL && !mirror->sink_gone && !vmirror_shared.eal_gone)
+		vmirror_sink_stop(mirror->sink);
+	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_ABORT);
+}
+
 /* Whether what it has is to be brought to an end in order. */
 static bool
 wants_order(const struct vmirror_mirror *mirror)
@@ -52,8 +61,6 @@ wants_order(const struct vmirror_mirror *mirror)
 void
 vmirror_mirror_undo(struct vmirror_mirror *mirror)
 {
-	bool sink_gone;
-
 	if (wants_order(mirror)) {
 		vmirror_mirror_stop(mirror, VMIRROR_ENDED, "removed");
 		vmirror_mirror_close(mirror);
@@ -62,10 +69,6 @@ vmirror_mirror_undo(struct vmirror_mirror *mirror)
 	mirror->over = true;
 	pthread_mutex_lock(&vmirror_shared.hooks);
 	vmirror_mirror_unhook(mirror, RTE_MAX_ETHPORTS);
-	sink_gone = mirror->sink_gone || vmirror_shared.eal_gone;
 	pthread_mutex_unlock(&vmirror_shared.hooks);
-	vmirror_drain_abort(&mirror->drain);
-	if (mirror->sink != NULL && !sink_gone)
-		vmirror_sink_stop(mirror->sink);
-	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_ABORT);
+	vmirror_mirror_abort(mirror);
 }

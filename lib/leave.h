@@ -21,6 +21,10 @@ vmirror_mirror_leave(struct vmirror_mirror *mirror);
 bool
 vmirror_mirror_has_left(struct vmirror_mirror *mirror, uint64_t ns);
 
+/** Take away drain and sink as if they had never been. The hooks are off. */
+void
+vmirror_mirror_abort(struct vmirror_mirror *mirror);
+
 /**
  * End one as if it had never been: what was made for it is gone, unless it has come to an end of its own by
  * now, or holds mbufs of the host's. It can be freed then.

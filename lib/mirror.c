@@ -361,6 +361,15 @@ vmirror_mirror_say_spent(const struct vmirror_mirror *mirror, char *buf, size_t 
 		snprintf(buf, size, "reached its count of %" PRIu64, mirror->spec.count);
 }
 
+bool
+vmirror_mirror_is_late(const struct vmirror_mirror *mirror, uint64_t now, char *buf, size_t size)
+{
+	if (mirror->deadline_ns == 0 || now < mirror->deadline_ns)
+		return false;
+	snprintf(buf, size, "reached its duration of %" PRIu64 " ms", mirror->spec.duration_ms);
+	return true;
+}
+
 int
 vmirror_mirror_start(struct vmirror_mirror *mirror, bool attach, struct vmirror_error *err)
 {
@@ -377,16 +386,13 @@ vmirror_mirror_start(struct vmirror_mirror *mirror, bool attach, struct vmirror_
 	if (ret == 0 && attach)
 		ret = vmirror_mirror_hook(mirror, true, err);
 	if (ret != 0)
-		goto destroy_sink;
+		goto abort;
 	mirror->state = attach ? VMIRROR_ATTACHED : VMIRROR_DETACHED;
 	set_deadline(mirror);
 	return 0;
 
-destroy_sink:
-	vmirror_drain_abort(&mirror->drain);
-	if (mirror->sink != NULL)
-		vmirror_sink_stop(mirror->sink);
-	vmirror_mirror_unplug_sink(mirror, VMIRROR_SINK_ABORT);
+abort:
+	vmirror_mirror_abort(mirror);
 fail:
 	return vmirror_error_prefix(err, ret, "mirror '%s': ", mirror->spec.name);
 }
@@ -574,9 +580,7 @@ vmirror_mirror_tick(struct vmirror_mirror *mirror, uint64_t now)
 	} else if (__atomic_load_n(&mirror->path.gate, __ATOMIC_RELAXED) == VMIRROR_GATE_ENDED) {
 		vmirror_mirror_say_spent(mirror, reason, sizeof(reason));
 		stop_and_tell(mirror, reason);
-	} else if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns) {
-		snprintf(reason, sizeof(reason), "reached its duration of %" PRIu64 " ms",
-			 mirror->spec.duration_ms);
+	} else if (vmirror_mirror_is_late(mirror, now, reason, sizeof(reason))) {
 		stop_and_tell(mirror, reason);
 	} else if (mirror->state != VMIRROR_FAILED || vmirror_mirror_records(mirror)) {
 		/* A recorder whose sink has failed records. */

@@ -102,8 +102,7 @@ struct vmirror_mirror_clock {
 struct vmirror_mirror {
 	TAILQ_ENTRY(vmirror_mirror) next;
 	struct vmirror_spec spec; /**< name filled in */
-	uint64_t
-		serial; /**< no other has it; 0 in one that is only being checked; orders the list */
+	uint64_t serial; /**< no other has it, and the list is by it; 0: it is only being checked */
 
 	enum vmirror_state state;
 	char reason[VMIRROR_SINK_REASON_SIZE];
@@ -176,6 +175,10 @@ vmirror_mirror_set_reason(struct vmirror_mirror *mirror, const char *reason);
 /** Say which of its count= and bytes= it has used up. */
 void
 vmirror_mirror_say_spent(const struct vmirror_mirror *mirror, char *buf, size_t size);
+
+/** Whether its time is up, which is said then. */
+bool
+vmirror_mirror_is_late(const struct vmirror_mirror *mirror, uint64_t now, char *buf, size_t size);
 
 /** Whether packets go through rings. */
 static inline bool

@@ -6,7 +6,6 @@
  */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,10 +63,8 @@ set_aside(struct vmirror_mirror *mirror, struct vmirror_mirror_list *aside)
 
 	/* It may have come to its end since the control thread looked. */
 	vmirror_mirror_tick(mirror, now);
-	snprintf(reason, sizeof(reason), "removed");
-	if (mirror->deadline_ns != 0 && now >= mirror->deadline_ns)
-		snprintf(reason, sizeof(reason), "reached its duration of %" PRIu64 " ms",
-			 mirror->spec.duration_ms);
+	if (!vmirror_mirror_is_late(mirror, now, reason, sizeof(reason)))
+		snprintf(reason, sizeof(reason), "removed");
 	if (mirror->left_ns != 0)
 		vmirror_mirror_stop(mirror, VMIRROR_ENDED, reason);
 	else
