@@ -310,7 +310,7 @@ host_in_rings(void)
 static int
 try_mirror(struct vmirror_error *err, const char *fmt, va_list ap)
 {
-	char spec[1024];
+	char spec[2048];
 	int n;
 
 	/* A machine may take long over new memory, and churn wants many rings. */
