@@ -202,18 +202,30 @@ drop_first(struct ctl_files *files)
 	memmove(files->ahead, files->ahead + 1, files->n_ahead * sizeof(files->ahead[0]));
 }
 
-/* The oldest go; those that another has taken the name of have gone. */
+/*
+ * The oldest goes, unless another has taken its name; and so does what -z has made of it, which would be in
+ * the other's way.
+ */
+static void
+remove_oldest(struct ctl_files *files)
+{
+	char *oldest = files->kept[0];
+
+	if (files->rotation->by_ring)
+		unlink(oldest);
+	if (files->rotation->command != NULL && *oldest != '\0')
+		vmirror_fileset_remove_packed(oldest);
+	free(oldest);
+	memmove(files->kept, files->kept + 1, --files->n_kept * sizeof(*files->kept));
+}
+
 static void
 keep_few(struct ctl_files *files)
 {
 	const unsigned int most = files->rotation->files;
 
-	while (most != 0 && files->n_kept > most) {
-		if (files->rotation->by_ring)
-			unlink(files->kept[0]);
-		free(files->kept[0]);
-		memmove(files->kept, files->kept + 1, --files->n_kept * sizeof(*files->kept));
-	}
+	while (most != 0 && files->n_kept > most)
+		remove_oldest(files);
 }
 
 /* What it was to be called cannot be: it has packets, and where the one before it is there is room. */

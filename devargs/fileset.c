@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,4 +81,22 @@ vmirror_fileset_run(const char *command, const char *path)
 		waitpid(pid, NULL, 0);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
+}
+
+bool
+vmirror_fileset_remove_packed(const char *path)
+{
+	static const char *const endings[] = {"gz",  "bz2", "xz",  "zst", "lzma",
+					      "lz4", "lz",  "lzo", "Z"};
+	bool removed = false;
+	char packed[PATH_MAX];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (snprintf(packed, sizeof(packed), "%s.%s", path, endings[i]) <
+			    (int)sizeof(packed) &&
+		    lstat(packed, &st) == 0 && S_ISREG(st.st_mode) && unlink(packed) == 0)
+			removed = true;
+	return removed;
 }

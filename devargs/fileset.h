@@ -5,6 +5,7 @@
 /* Files that follow each other: what they are called, and what is run for each. */
 
 #include <limits.h>
+#include <stdbool.h>
 #include <time.h>
 
 #include "vmirror_error.h"
@@ -30,5 +31,13 @@ vmirror_fileset_name(char name[PATH_MAX], const char *path, unsigned int index, 
  */
 void
 vmirror_fileset_run(const char *command, const char *path);
+
+/**
+ * Remove what a compressor has made of a file, or is about to: the same name with its ending, as ".gz".
+ *
+ * @return whether there was any
+ */
+bool
+vmirror_fileset_remove_packed(const char *path);
 
 #endif

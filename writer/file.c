@@ -321,14 +321,13 @@ vmirror_file_close(struct vmirror_file *file)
 	return ret;
 }
 
-void
+bool
 vmirror_file_remove(const char *path, dev_t dev, ino_t ino)
 {
 	struct stat st;
 
 	/* The path may lead elsewhere by now. */
-	if (lstat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino)
-		unlink(path);
+	return lstat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino && unlink(path) == 0;
 }
 
 void

@@ -88,8 +88,8 @@ vmirror_file_leave(const struct vmirror_file *file);
 void
 vmirror_file_discard(struct vmirror_file *file);
 
-/** Remove a file by its path, if it is still the one that was meant. */
-void
+/** Remove a file by its path, if it is still the one that was meant. @return whether it was */
+bool
 vmirror_file_remove(const char *path, dev_t dev, ino_t ino);
 
 #endif

@@ -134,16 +134,21 @@ open_file(struct vmirror_writer *w, struct vmirror_file *file, struct vmirror_er
 	return ret != 0 ? ret : vmirror_file_open(file, name, &opts, err);
 }
 
-/* @return false: there is none */
+/*
+ * There is one. What was run for it may have packed it, or be about to: then it is two files.
+ * @return whether anything was removed
+ */
 static bool
 remove_oldest(struct vmirror_writer *w)
 {
-	if (w->n_past == 0)
-		return false;
-	vmirror_file_remove(w->past->path, w->past->dev, w->past->ino);
-	free(w->past->path);
+	const struct vmirror_set_past *oldest = w->past;
+	bool removed = vmirror_file_remove(oldest->path, oldest->dev, oldest->ino);
+
+	if (w->opts.exec != NULL && vmirror_fileset_remove_packed(oldest->path))
+		removed = true;
+	free(oldest->path);
 	memmove(w->past, w->past + 1, --w->n_past * sizeof(*w->past));
-	return true;
+	return removed;
 }
 
 /* Of the files, with so many that are about to come, only the last few stay. */
@@ -151,8 +156,8 @@ static void
 keep_few(struct vmirror_writer *w, unsigned int more)
 {
 	more += w->n_ending + (w->file != NULL);
-	while (w->opts.files != 0 && w->n_past + more > w->opts.files && remove_oldest(w))
-		;
+	while (w->opts.files != 0 && w->n_past > 0 && w->n_past + more > w->opts.files)
+		remove_oldest(w);
 }
 
 int
@@ -228,16 +233,19 @@ void
 vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
 {
 	w->n_ending--;
-	pthread_mutex_lock(&w->lock);
-	w->status.files_done++;
-	pthread_mutex_unlock(&w->lock);
 	/* One that is stuck is left as it is: whoever closed it would wait, too. */
 	if (file->stuck)
 		return;
-	if (vmirror_file_close(&file->file) != 0)
+	/* What somebody has emptied would have its length again, and nothing in it. */
+	if (file->emptied)
+		vmirror_file_leave(&file->file);
+	else if (vmirror_file_close(&file->file) != 0)
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, "%.120s: writing failed at the end",
 				   file->file.path);
-	if (w->opts.exec != NULL && file->file.regular && file->file.end > 0)
+	pthread_mutex_lock(&w->lock);
+	w->status.files_done++;
+	pthread_mutex_unlock(&w->lock);
+	if (w->opts.exec != NULL && file->file.regular && file->file.end > 0 && !file->emptied)
 		vmirror_fileset_run(w->opts.exec, file->file.path);
 	/* Only who removes files need know which there are. */
 	if (w->opts.files != 0 && file->file.regular)
@@ -249,8 +257,14 @@ vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
 bool
 vmirror_set_make_room(struct vmirror_writer *w, int error)
 {
-	return vmirror_writer_is_full(error) && w->opts.on_full == VMIRROR_WRITER_DELETE_OLDEST &&
-	       remove_oldest(w);
+	bool removed = false;
+
+	if (!vmirror_writer_is_full(error) || w->opts.on_full != VMIRROR_WRITER_DELETE_OLDEST)
+		return false;
+	/* Somebody else may have removed some. */
+	while (!removed && w->n_past > 0)
+		removed = remove_oldest(w);
+	return removed;
 }
 
 void

@@ -29,6 +29,7 @@ struct vmirror_set_file {
 	bool ended;               /**< no more blocks come */
 	bool broken;              /**< what comes behind its end is lost */
 	bool stuck;               /**< the kernel does not let go of its blocks */
+	bool emptied;             /**< by somebody else */
 	bool linked;              /**< it was seen with a name */
 	uint64_t settled;         /**< bytes that were written */
 };
@@ -189,7 +190,7 @@ vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file);
 /**
  * Where a full disk is an error, and files may be removed for it: remove the oldest that is finished.
  *
- * @return false: the error stays
+ * @return false: the error stays, as there was none
  */
 bool
 vmirror_set_make_room(struct vmirror_writer *w, int error);

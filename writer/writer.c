@@ -435,11 +435,11 @@ look_at_file(struct vmirror_writer *w)
 
 	if (w->file == NULL || fstat(w->file->file.out.fd, &st) != 0)
 		return;
-	if (is_emptied(w->file, &st) && !loses(w)) {
+	w->file->emptied = w->file->emptied || is_emptied(w->file, &st);
+	if (w->file->emptied && !loses(w))
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
 				   "%.120s was truncated or overwritten by somebody else",
 				   w->file->file.path);
-	}
 	/* One that was handed in may have no name yet. */
 	w->file->linked = w->file->linked || st.st_nlink > 0;
 	removed = w->file->linked && st.st_nlink == 0;

@@ -97,12 +97,51 @@ test_run(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void
+make(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* A compressor's ending alone, and of a file alone. */
+static void
+test_remove_packed(void **state)
+{
+	static const char *const kept[] = {"a.pcap", "a.pcap.txt", "a.pcap.gz.part", "b.pcap.gz"};
+	static const char *const gone[] = {"a.pcap.gz", "a.pcap.zst", "a.pcap.xz"};
+	char dir[] = "/tmp/vmirror-fileset-XXXXXX";
+	unsigned int i;
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_false(vmirror_fileset_remove_packed("a.pcap"));
+	for (i = 0; i < N_ELEMENTS(kept); i++)
+		make(kept[i]);
+	for (i = 0; i < N_ELEMENTS(gone); i++)
+		make(gone[i]);
+	assert_int_equal(symlink("b.pcap.gz", "a.pcap.lz4"), 0);
+	assert_int_equal(mkdir("a.pcap.bz2", 0700), 0);
+	assert_true(vmirror_fileset_remove_packed("a.pcap"));
+	for (i = 0; i < N_ELEMENTS(gone); i++)
+		assert_false(is_there(gone[i]));
+	for (i = 0; i < N_ELEMENTS(kept); i++)
+		assert_int_equal(unlink(kept[i]), 0);
+	assert_int_equal(unlink("a.pcap.lz4"), 0);
+	assert_int_equal(rmdir("a.pcap.bz2"), 0);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_remove_packed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

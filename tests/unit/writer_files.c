@@ -466,12 +466,17 @@ test_forked(void **state)
 	assert_int_equal(t.written, 6000);
 }
 
-/* Also when what is written next has made it as long as it was. */
+/* Also when what is written next has made it as long as it was. From then on it is somebody else's. */
 static void
 test_emptied(void **state)
 {
 	struct vmirror_writer_status status;
+	char run[160], exec[200];
+	struct stat st;
 
+	snprintf(run, sizeof(run), "%s-run", t.dir);
+	snprintf(exec, sizeof(exec), "touch '%s';:", run);
+	t.opts.exec = exec;
 	writing_open(&t, 1);
 	writing_put_n(&t, 100);
 	writing_flush(&t);
@@ -486,7 +491,12 @@ test_emptied(void **state)
 	vmirror_writer_status(t.writer, &status);
 	assert_int_equal(status.state, VMIRROR_WRITER_FAILED);
 	assert_non_null(strstr(status.reason, "was truncated or overwritten by somebody else"));
+	assert_int_equal(truncate(t.path, 5), 0);
 	writing_finish(&t);
+	assert_int_equal(stat(t.path, &st), 0);
+	assert_int_equal(st.st_size, 5);
+	usleep(100000);
+	assert_int_not_equal(stat(run, &st), 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)

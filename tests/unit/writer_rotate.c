@@ -366,6 +366,54 @@ test_exec(void **state)
 	writing_read_back(&t);
 }
 
+/* @param packed  receives how many of them a compressor has made. @return files that are none of these */
+static unsigned int
+count_packed(unsigned int *packed)
+{
+	char names[32][256];
+	unsigned int n = writing_list(&t, names, 32), i;
+
+	for (*packed = 0, i = 0; i < n; i++)
+		*packed += strcmp(names[i] + strlen(names[i]) - 3, ".gz") == 0;
+	return n - *packed;
+}
+
+/* What a compressor makes of a file counts as that, and so it does while both are there. */
+static void
+keep_packed(const char *exec, bool both)
+{
+	unsigned int round, plain, packed, tries;
+
+	writing_init(&t, "c.pcapng");
+	t.opts.exec = exec;
+	t.opts.rotate_bytes = 64 * KIB;
+	t.opts.files = 4;
+	writing_open(&t, 1);
+	for (round = 0; round < 30; round++) {
+		writing_put_n(&t, 70);
+		writing_flush(&t);
+		for (tries = 0; tries < 500; tries++) {
+			plain = count_packed(&packed);
+			if (plain <= (both ? packed + 1 : 1))
+				break;
+			usleep(10000);
+		}
+		assert_true(plain <= 4 && packed <= 4);
+	}
+	assert_int_equal(packed, 3);
+	assert_int_equal(plain, both ? 4 : 1);
+	vmirror_writer_close(t.writer, false);
+	t.writer = NULL;
+	writing_fini(&t);
+}
+
+static void
+test_exec_packs(void **state)
+{
+	keep_packed("gzip", false);
+	keep_packed("f() { : >\"$1.gz\"; }; f", true);
+}
+
 /* One that is not there does no harm; nor do those that outlive the writer. */
 static void
 test_exec_fails(void **state)
@@ -432,6 +480,7 @@ main(void)
 		TEST(test_unfinished),
 		TEST(test_rotate_time),
 		TEST(test_exec),
+		TEST(test_exec_packs),
 		TEST(test_exec_fails),
 		TEST(test_exec_inherits_nothing),
 	};
