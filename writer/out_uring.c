@@ -30,6 +30,19 @@ struct uring {
 	cpu_set_t placed;
 };
 
+/* Something that does nothing. @return whether there was a place for it */
+static bool
+submit_nop(struct uring *uring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+
+	if (sqe == NULL)
+		return false;
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data(sqe, NULL);
+	return io_uring_submit(&uring->ring) == 1;
+}
+
 static int
 uring_init(struct vmirror_out *out)
 {
@@ -39,14 +52,22 @@ uring_init(struct vmirror_out *out)
 	if (uring == NULL)
 		return -ENOMEM;
 	ret = io_uring_queue_init(WRITES + 1, &uring->ring, 0); /* and one to be placed with */
-	if (ret != 0) {
-		free(uring);
-		return ret;
+	if (ret != 0)
+		goto free;
+	/* Who may make one need not be allowed to use it. */
+	if (!submit_nop(uring)) {
+		io_uring_queue_exit(&uring->ring);
+		ret = -EPERM;
+		goto free;
 	}
 	/* A child of fork() has no business in it. */
 	io_uring_ring_dontfork(&uring->ring);
 	out->priv = uring;
 	return 0;
+
+free:
+	free(uring);
+	return ret;
 }
 
 /* The oldest blocks that wait and follow one another in a file. */
@@ -86,9 +107,11 @@ start(struct vmirror_out *out)
 	for (i = 0; i < WRITES; i++) {
 		struct write *write = &uring->writes[i];
 
-		if (write->first != NULL || !gather(out, write))
+		if (write->first != NULL)
 			continue;
-		/* There are as many places as writes. */
+		/* There are as many places as writes; what the kernel did not take has them, too. */
+		if (io_uring_sq_space_left(&uring->ring) == 0 || !gather(out, write))
+			break;
 		sqe = io_uring_get_sqe(&uring->ring);
 		io_uring_prep_writev(sqe, write->first->file->fd, write->iov, write->n,
 				     write->first->offset + write->first->done);
@@ -162,19 +185,12 @@ static void
 uring_place(struct vmirror_out *out)
 {
 	struct uring *uring = out->priv;
-	struct io_uring_sqe *sqe;
 	cpu_set_t here;
 
 	if (sched_getaffinity(0, sizeof(here), &here) != 0 || CPU_EQUAL(&here, &uring->placed))
 		return;
 	/* A thread has no workers whose place could be said before it has submitted something. */
-	sqe = io_uring_get_sqe(&uring->ring);
-	if (sqe == NULL)
-		return;
-	io_uring_prep_nop(sqe);
-	io_uring_sqe_set_data(sqe, NULL);
-	io_uring_submit(&uring->ring);
-	if (io_uring_register_iowq_aff(&uring->ring, sizeof(here), &here) == 0)
+	if (submit_nop(uring) && io_uring_register_iowq_aff(&uring->ring, sizeof(here), &here) == 0)
 		uring->placed = here;
 }
 

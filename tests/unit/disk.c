@@ -221,6 +221,8 @@ __wrap_io_uring_submit(struct io_uring *ring)
 {
 	unsigned int i;
 
+	if (disk.no_enter)
+		return -EPERM;
 	if (disk.swallows)
 		return 1;
 	for (i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++)

@@ -18,6 +18,7 @@
 struct disk {
 	const struct writing *writing; /* whose files are on it */
 	bool pwrite;                   /* io_uring is forbidden */
+	bool no_enter;                 /* one may be made, and that is all */
 	uint64_t capacity;             /* bytes that fit; DISK_ANY: any */
 	uint64_t unit;                 /* of a write that fits in part, so many bytes or none */
 	uint64_t at;                   /* this write fails, the first is 0; DISK_ANY: none does */

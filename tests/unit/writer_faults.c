@@ -44,6 +44,26 @@ begin(const char *name, bool with_pwrite, enum vmirror_writer_full on_full)
 	assert_string_equal(status.how, with_pwrite ? "pwrite" : "io_uring");
 }
 
+/* Who forbids io_uring may do so at any of its calls. */
+static void
+test_no_enter(void **state)
+{
+	struct vmirror_writer_status status;
+	unsigned int before = writing_descriptors();
+
+	writing_init(&t, "c.pcapng");
+	disk_new(&t, false);
+	disk.no_enter = true;
+	writing_open(&t, 1);
+	vmirror_writer_status(t.writer, &status);
+	assert_string_equal(status.how, "pwrite");
+	writing_put_n(&t, 5000);
+	writing_finish(&t);
+	assert_int_equal(writing_descriptors(), before);
+	assert_int_equal(t.written, t.n);
+	writing_read_back(&t);
+}
+
 /* A few blocks, each of a few units. */
 static void
 put_rounds(unsigned int n)
@@ -454,7 +474,7 @@ main(void)
 		TEST(test_full),          TEST(test_full_again),  TEST(test_broken),
 		TEST(test_short),         TEST(test_one_of_many), TEST(test_full_blocks),
 		TEST(test_delete_oldest), TEST(test_swallowed),   TEST(test_ended_file_fails),
-		TEST(test_bad_end),
+		TEST(test_bad_end),       TEST(test_no_enter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
