@@ -81,6 +81,17 @@ vmirror_recorder_turn(struct vmirror_recorder *rec, uint64_t bytes, uint64_t tsc
 }
 
 uint64_t
+vmirror_recorder_oldest(const struct vmirror_recorder *rec)
+{
+	/* If it is given up just now, its place may have a younger one. */
+	uint64_t first = __atomic_load_n(&rec->first, __ATOMIC_ACQUIRE);
+
+	if (__atomic_load_n(&rec->n, __ATOMIC_ACQUIRE) == 0)
+		return UINT64_MAX;
+	return mark(rec, first)->tsc;
+}
+
+uint64_t
 vmirror_recorder_find(const struct vmirror_recorder *rec, uint64_t tsc)
 {
 	uint64_t n = __atomic_load_n(&rec->n, __ATOMIC_ACQUIRE);

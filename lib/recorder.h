@@ -101,6 +101,10 @@ vmirror_recorder_look(struct vmirror_recorder *rec)
 	rec->end = vmirror_ring_readable(rec->ring);
 }
 
+/** TSC of what is oldest, or a little less; UINT64_MAX: there is nothing yet. */
+uint64_t
+vmirror_recorder_oldest(const struct vmirror_recorder *rec);
+
 /** All is held, and the core knows: where those begin that are not before a time. */
 uint64_t
 vmirror_recorder_find(const struct vmirror_recorder *rec, uint64_t tsc);

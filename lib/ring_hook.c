@@ -313,8 +313,8 @@ wants_bytes(const struct vmirror_ring_hook *h, const struct rte_mbuf *pkt)
 }
 
 /*
- * Any packet that passes may be the trigger, also one that is not recorded. Control takes it back now
- * and then; of those that come until then the first counts, but for such as a snapshot shows already.
+ * Any packet that passes may be the trigger, also one that is not recorded. Of those that a trigger's
+ * snapshot does not show the queue's first counts, until one shows that.
  */
 static __attribute__((noinline)) void
 look_for_trigger(struct vmirror_ring_hook *h, struct rte_mbuf *const *pkts, uint16_t n,

@@ -31,7 +31,7 @@ struct vmirror_ring_hook {
 	struct vmirror_hold *hold;            /**< NULL: every packet is copied; set after init */
 	struct vmirror_recorder *recorder;    /**< NULL: mode=ring; set after init, as the next */
 	const struct vmirror_filter *trigger; /**< NULL: none */
-	/** Of a packet that matched it; 0: none has. The core sets it, control takes it back. */
+	/** Of a packet that matched it, until a snapshot shows it; 0: none has. The core writes. */
 	uint64_t triggered_tsc;
 	bool is_tx;
 	unsigned int bursts;          /**< the core's */

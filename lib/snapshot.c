@@ -339,39 +339,35 @@ vmirror_snapshot_ago(uint64_t ms)
 	return tsc < now ? now - tsc : 0;
 }
 
-/* Whether a trigger's packet waits. */
+/*
+ * The first packet that matched, of those that no trigger's snapshot shows; 0: none did. It stays where it
+ * is until one does.
+ */
+static uint64_t
+first_trigger(const struct vmirror_mirror *mirror)
+{
+	const struct vmirror_record *record;
+	uint64_t first = 0;
+
+	TAILQ_FOREACH (record, &mirror->records, next) {
+		uint64_t tsc = __atomic_load_n(&record->ring_hook.triggered_tsc, __ATOMIC_RELAXED);
+
+		if (tsc > mirror->path.shown_until)
+			first = first == 0 ? tsc : RTE_MIN(first, tsc);
+	}
+	return first;
+}
+
+/* Whether all that passed up to then has been given up. */
 static bool
-is_triggered(const struct vmirror_mirror *mirror)
+is_overwritten(const struct vmirror_mirror *mirror, uint64_t until_tsc)
 {
 	const struct vmirror_record *record;
 
 	TAILQ_FOREACH (record, &mirror->records, next)
-		if (__atomic_load_n(&record->ring_hook.triggered_tsc, __ATOMIC_RELAXED) >
-		    mirror->path.shown_until)
-			return true;
-	return false;
-}
-
-/*
- * The first packet that matched, of those that no trigger's snapshot shows; 0: none did. What matches
- * from now on is another's.
- */
-static uint64_t
-take_trigger(struct vmirror_mirror *mirror)
-{
-	struct vmirror_record *record;
-	uint64_t first = 0;
-
-	TAILQ_FOREACH (record, &mirror->records, next) {
-		uint64_t *at = &record->ring_hook.triggered_tsc;
-		uint64_t tsc = __atomic_load_n(at, __ATOMIC_RELAXED);
-
-		if (tsc > mirror->path.shown_until)
-			first = first == 0 ? tsc : RTE_MIN(first, tsc);
-		if (tsc != 0)
-			__atomic_store_n(at, 0, __ATOMIC_RELAXED);
-	}
-	return first;
+		if (vmirror_recorder_oldest(record->recorder) <= until_tsc)
+			return false;
+	return true;
 }
 
 static void
@@ -386,12 +382,14 @@ tell_trigger_off(struct vmirror_mirror *mirror)
 			      mirror->spec.name, mirror->snapshot.triggered);
 }
 
+/* Of each packet that is one failure, however often it is tried. */
 static void
-tell_no_snapshot(struct vmirror_mirror *mirror, const struct vmirror_error *err)
+tell_no_snapshot(struct vmirror_mirror *mirror, uint64_t tsc, const struct vmirror_error *err)
 {
 	uint64_t now = vmirror_now_ns();
 
-	mirror->snapshot.failed++;
+	mirror->snapshot.failed += tsc != mirror->snapshot.failed_tsc;
+	mirror->snapshot.failed_tsc = tsc;
 	mirror->snapshot.again_ns = now + AGAIN_NS;
 	if (now < mirror->snapshot.next_notice_ns)
 		return;
@@ -409,25 +407,27 @@ heed_trigger(struct vmirror_mirror *mirror)
 		tsc_of_ms(spec->after_ms != 0 ? spec->after_ms : VMIRROR_SNAPSHOT_AFTER_MS);
 	uint64_t before = tsc_of_ms(spec->before_ms);
 	struct vmirror_snapshot_want want = {0};
+	uint64_t tsc = first_trigger(mirror);
 	struct vmirror_error err;
-	uint64_t tsc;
 
-	if (s->runs || !is_triggered(mirror) || vmirror_now_ns() < s->again_ns)
+	if (s->runs || tsc == 0 || vmirror_now_ns() < s->again_ns)
 		return;
 	/* What waits then stays where it is: the core looks at no more packets. */
 	if (s->triggered >= (spec->snapshots != 0 ? spec->snapshots : VMIRROR_SNAPSHOTS)) {
 		tell_trigger_off(mirror);
 		return;
 	}
-	tsc = take_trigger(mirror);
 	want.until_tsc = tsc + after;
 	if (spec->before_ms != 0 && tsc > before)
 		want.from_tsc = tsc - before;
-	if (vmirror_snapshot_begin(mirror, &want, &err) != 0) {
-		tell_no_snapshot(mirror, &err);
-		return;
+	/* One that has failed is tried for as long as there is something to show. */
+	if (tsc != s->failed_tsc || !is_overwritten(mirror, want.until_tsc)) {
+		if (vmirror_snapshot_begin(mirror, &want, &err) != 0) {
+			tell_no_snapshot(mirror, tsc, &err);
+			return;
+		}
+		s->triggered++;
 	}
-	s->triggered++;
 	__atomic_store_n(&mirror->path.shown_until, want.until_tsc, __ATOMIC_RELAXED);
 }
 

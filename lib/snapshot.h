@@ -43,8 +43,9 @@ struct vmirror_snapshot {
 	unsigned int number; /**< of the last one, where each has a file */
 	struct vmirror_filter *trigger;
 	uint64_t triggered;      /**< that the trigger made */
-	uint64_t again_ns;       /**< before then it makes none, as one could not be begun, */
-	uint64_t next_notice_ns; /**< and before then another that cannot is not told of */
+	uint64_t failed_tsc;     /**< of the last packet for which one could not be begun */
+	uint64_t again_ns;       /**< before then it is not tried again, */
+	uint64_t next_notice_ns; /**< and before then another failure is not told of */
 	bool trigger_told;       /**< that it makes no more */
 	uint64_t pkts, lost;     /**< before this one */
 };
