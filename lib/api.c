@@ -194,8 +194,11 @@ vmirror_mirror_remove(const char *name, struct vmirror_error *err)
 	pthread_mutex_lock(&vmirror_shared.control);
 	tidy();
 	mirror = vmirror_api_find(name, err);
-	if (mirror != NULL)
+	if (mirror != NULL) {
+		/* A file's last words are of them. */
+		vmirror_mirror_read_ports(mirror);
 		vmirror_api_end(mirror);
+	}
 	vmirror_api_leave();
 	return mirror != NULL ? 0 : -ENOENT;
 }
