@@ -175,6 +175,19 @@ commands() {
 	end_capture "$client" INT
 	expect "-z: a name that begins as an option does" wait_for 10 is_packed
 	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -Q in -w z.pcapng -b filesize:100 -b files:2 -z gzip
+	send_often 3
+	end_capture "$client" INT
+	expect "-z with -b files:2: packed" wait_for 10 is_packed
+	expect "the last two stay" test "$(count_files)" = 2
+	rm -f ./*
+	capture /dev/null "$T/c.err" -i 0 -P -w t.pcap -C 1 -W 2 -z gzip
+	download
+	download
+	end_capture "$client" INT
+	expect "-z with -C 1 -W 2: packed" wait_for 10 is_packed
+	expect "and again from the first" test "$(find . -type f | sort | xargs)" = "./t.pcap0.gz ./t.pcap1.gz"
+	rm -f ./*
 }
 
 # -Z: who was root is nobody when files are made, and when one is finished.
