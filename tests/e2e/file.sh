@@ -211,9 +211,47 @@ soon() {
 	stop_vmirror INT
 }
 
+# lists CPU LIST: "0-2,5" has it.
+lists() {
+	awk -v cpu="$1" -v list="$2" 'BEGIN {
+		n = split(list, ranges, ",")
+		for (i = 1; i <= n; i++) {
+			ends = split(ranges[i], range, "-")
+			if (range[1] + 0 <= cpu && cpu <= range[ends] + 0) exit 0
+		}
+		exit 1
+	}'
+}
+
+works() {
+	grep -q '^iou-wrk' /proc/"$vm"/task/*/comm
+}
+
+# Of its threads the main one alone, which forwards, may run on its core.
+off_core() {
+	local task list
+	for task in /proc/"$vm"/task/*; do
+		list=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "$task/status" 2>/dev/null) || continue
+		[ "${task##*/}" = "$vm" ] || ! lists "$core" "$list" || return 1
+	done
+}
+
+threads() {
+	endless "name=m,sink=[file,path=m.pcapng]"
+	# Where the file system writes at once there are none.
+	if [[ $(stat -f -c %T .) == ext* ]]; then
+		expect "the kernel has a thread for io_uring" wait_for 5 works
+	fi
+	if [ ${#cores[@]} -gt 1 ]; then
+		expect "no thread may run on the core that forwards" wait_for 5 off_core
+	fi
+	stop_vmirror INT
+}
+
 formats
 about
 directions
+threads
 rotated
 rotated_fast
 streams
