@@ -49,6 +49,12 @@ vmirror_thread_join(vmirror_thread_t thread)
 	rte_thread_join(thread, NULL);
 }
 
+static inline pthread_t
+vmirror_thread_pthread(vmirror_thread_t thread)
+{
+	return (pthread_t)thread.opaque_id;
+}
+
 #else
 
 typedef pthread_t vmirror_thread_t;
@@ -71,6 +77,12 @@ static inline void
 vmirror_thread_join(vmirror_thread_t thread)
 {
 	pthread_join(thread, NULL);
+}
+
+static inline pthread_t
+vmirror_thread_pthread(vmirror_thread_t thread)
+{
+	return thread;
 }
 
 #endif

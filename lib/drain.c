@@ -35,6 +35,9 @@
 #define LAST_PATIENCE_NS    UINT64_C(3000000000)
 #define HURRIED_PATIENCE_NS UINT64_C(1000000000)
 
+/* And how long the kernel may take, when it is done, to let the thread go. */
+#define LEAVE_NS UINT64_C(1000000000)
+
 /* Batches after which it looks whether a recorder is to stop. */
 #define RECORDER_STEPS 64
 
@@ -501,7 +504,9 @@ vmirror_drain_stop(struct vmirror_drain *drain)
 	if (!drain->running)
 		return;
 	vmirror_drain_end(drain);
-	vmirror_thread_join(drain->thread);
+	while (!vmirror_drain_has_ended(drain, FLUSH_NS))
+		;
+	vmirror_thread_leave(drain->thread, LEAVE_NS);
 	drain->running = false;
 }
 

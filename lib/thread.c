@@ -34,6 +34,22 @@ vmirror_thread_start(vmirror_thread_t *thread, const char *name,
 }
 
 void
+vmirror_thread_leave(vmirror_thread_t thread, uint64_t ns)
+{
+	const struct timespec nap = {.tv_nsec = 50000};
+	pthread_t id = vmirror_thread_pthread(thread);
+	uint64_t until = vmirror_now_ns() + ns;
+
+	while (pthread_tryjoin_np(id, NULL) != 0) {
+		if (vmirror_now_ns() >= until) {
+			pthread_detach(id);
+			return;
+		}
+		nanosleep(&nap, NULL);
+	}
+}
+
+void
 vmirror_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;

@@ -18,11 +18,20 @@ vmirror_now_ns(void);
  *
  * @param name  as ps shows it, at most 15 characters
  * @param run   VMIRROR_THREAD_RETURN at its end
- * @return      0 or -errno; vmirror_thread_join() later
+ * @return      0 or -errno; vmirror_thread_join() later, or vmirror_thread_leave()
  */
 int
 vmirror_thread_start(vmirror_thread_t *thread, const char *name,
 		     vmirror_thread_ret_t (*run)(void *), void *arg);
+
+/**
+ * Join a thread that is about to return, or leave it to itself: one that has written to a disk that does not
+ * answer is kept by the kernel until that does [seen in io_wq_put_and_exit(), Linux 6.18].
+ *
+ * @param ns  for which it is waited for
+ */
+void
+vmirror_thread_leave(vmirror_thread_t thread, uint64_t ns);
 
 /** A condition to be waited for with vmirror_cond_wait_for(). */
 void

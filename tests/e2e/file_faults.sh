@@ -10,7 +10,7 @@ set -euo pipefail
 . "${BASH_SOURCE%/*}/lib.sh"
 # shellcheck source=tests/e2e/file_lib.sh
 . "$here/file_lib.sh"
-begin tshark capinfos mergecap editcap mkfifo mount ping curl
+begin tshark capinfos mergecap editcap mkfifo mount mkfs.ext4 fsfreeze ping curl
 
 kills=3
 [ -z "$soak" ] || kills=100
@@ -203,6 +203,44 @@ fifos() {
 	rm -f ./*
 }
 
+# A disk that answers nothing any more: whoever takes its mirror away is not held, nor is anybody else.
+hangs() {
+	local code=0 listed=0 took
+	truncate -s 64M "$T/image"
+	mkfs.ext4 -q "$T/image"
+	mkdir "$T/hangs"
+	if ! mount -o loop "$T/image" "$T/hangs"; then
+		note "without loop devices a disk that hangs is not tried"
+		return
+	fi
+	pcap make small "$T/in.pcap" 3
+	start_vmirror -l "$core" --vdev "net_pcap0,rx_pcap=$T/in.pcap,infinite_rx=1" -- \
+		--mirror "name=m,port=net_pcap0,dir=rx,max_pps=5000,sink=[file,path=$T/hangs/m.pcapng]" \
+		--mirror "name=ok,port=net_pcap0,dir=rx,max_pps=5000,sink=[file,path=ok.pcapng]"
+	sleep 1
+	# What is frozen keeps its writers, whatever they are sent: nothing is judged meanwhile.
+	fsfreeze -f "$T/hangs"
+	sleep 1
+	now
+	took=$now
+	timeout 30 "$VMIRRORCTL" remove m >"$T/removed" 2>&1 || code=$?
+	now
+	took=$(((now - took) / 1000))
+	timeout 5 "$VMIRRORCTL" list >"$T/list" 2>&1 || listed=$?
+	fsfreeze -u "$T/hangs"
+	expect "a disk that hangs: its mirror is removed" test $code = 0
+	expect "after $took ms" test $took -lt 15000
+	expect "and the reason said" said "mirror 'm' failed: .*its disk does not answer"
+	expect "the other one goes on" test "$listed: $(grep -c '^ok .*attached' "$T/list")" = "0: 1"
+	stop_vmirror INT
+	all_delivered ok
+	readable ok.pcapng
+	expect "what was written before can be read" whole "$T/hangs/m.pcapng"
+	of_those_sent "$T/hangs/m.pcapng"
+	umount "$T/hangs"
+	rm -f ./* "$T/image"
+}
+
 # Two hosts notice nothing, while one mirror's disk is full, another's directory is gone, a third one's
 # reader has stopped and a fourth one's has gone.
 forwards() {
@@ -253,3 +291,4 @@ killed
 full
 removed
 fifos
+hangs
