@@ -111,8 +111,8 @@ version(struct vmirror_call *call, struct vmirror_error *err)
 	give(call, "program", vmirror_show_text(program_invocation_short_name));
 	give(call, "pid", json_integer(getpid()));
 	give(call, "you",
-	     json_pack("{s:i, s:i, s:b}", "pid", (int)s->pid, "uid", (int)s->uid, "all_rights",
-		       s->all_rights));
+	     json_pack("{s:i, s:I, s:b}", "pid", (int)s->pid, "uid", (json_int_t)s->uid,
+		       "all_rights", s->all_rights));
 	give(call, "methods", describe_methods());
 	return 0;
 }
@@ -267,6 +267,7 @@ add(struct vmirror_call *call, struct vmirror_error *err)
 	}
 	tell(call, "added", name);
 	give(call, "name", json_string(name));
+	give(call, "serial", json_integer((json_int_t)serial));
 	return 0;
 }
 
@@ -296,8 +297,14 @@ static int
 remove_one(struct vmirror_call *call, struct vmirror_error *err)
 {
 	const char *name = vmirror_call_string(call, "name");
-	int ret = check_owner(call, name, err);
+	uint64_t meant = vmirror_call_integer(call, "serial");
+	int ret = 0;
 
+	if (meant != 0 && vmirror_mirror_serial(name) != meant)
+		ret = vmirror_error_set(err, -ENOENT, "mirror '%s' was removed by somebody else",
+					name);
+	if (ret == 0)
+		ret = check_owner(call, name, err);
 	if (ret == 0)
 		ret = vmirror_removals_begin(name, call->session, call->id, err);
 	return ret == 0 ? VMIRROR_CALL_LATER : ret;
@@ -305,6 +312,8 @@ remove_one(struct vmirror_call *call, struct vmirror_error *err)
 
 static const struct vmirror_param remove_params[] = {
 	{"name", VMIRROR_PARAM_STRING, true, "the mirror's"},
+	{"serial", VMIRROR_PARAM_INTEGER, false,
+	 "of the one of that name that is meant; any without"},
 	{NULL},
 };
 

@@ -141,7 +141,8 @@ vmirror_show_stats(const char *name, bool queues, struct vmirror_error *err)
 
 	if (vmirror_mirror_stats(name, &s, err) != 0)
 		return NULL;
-	stats = json_pack("{s:s, s:s, s:o, s:i}", "name", s.name, "state", vmirror_stats_state(&s),
+	stats = json_pack("{s:s, s:I, s:s, s:o, s:i}", "name", s.name, "serial",
+			  (json_int_t)vmirror_mirror_serial(name), "state", vmirror_stats_state(&s),
 			  "reason", vmirror_show_text(s.reason), "hooks", (int)s.hooks);
 	for (field = vmirror_stats_fields; field->name != NULL; field++)
 		json_object_set_new(stats, field->name,
@@ -207,8 +208,9 @@ show_mirror(const char *name, bool queues, struct vmirror_error *err)
 			   "reason", vmirror_show_text(s.reason), "spec", vmirror_show_text(spec));
 	if (owner != NULL)
 		json_object_set_new(mirror, "owner",
-				    json_pack("{s:i, s:i, s:b}", "pid", owner->pid, "uid",
-					      (int)owner->uid, "persist", owner->session == NULL));
+				    json_pack("{s:i, s:I, s:b}", "pid", owner->pid, "uid",
+					      (json_int_t)owner->uid, "persist",
+					      owner->session == NULL));
 	return mirror;
 }
 

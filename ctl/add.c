@@ -47,6 +47,8 @@ add(struct ctl_session *session, const char *spec, bool persist, json_t **added,
 	ret = ctl_call_fd(session, "add", params, placed.out.fd, added, err);
 	if (ret != 0)
 		ctl_output_discard(&placed.out);
+	else
+		ret = ctl_output_take_over(&placed.out, err);
 	ctl_output_close(&placed.out);
 	return ret;
 }
@@ -63,6 +65,7 @@ follow(struct ctl_session *session, struct ctl_follow *follow, const char *spec,
 	if (ret != 0)
 		return ret;
 	follow->name = ctl_json_text(added, "name");
+	follow->serial = ctl_json_number(added, "serial");
 	ctl_say("%s is added; Ctrl-C takes it away", follow->name);
 	ret = ctl_follow(follow, err);
 	json_decref(added);

@@ -197,6 +197,7 @@ capture(struct run *run, const struct ctl_place *place, struct vmirror_error *er
 		return ret;
 	}
 	run->follow.name = ctl_json_text(run->added, "name");
+	run->follow.serial = ctl_json_number(run->added, "serial");
 	supply(run);
 	say_what(run);
 	ret = show(run, err);

@@ -222,6 +222,7 @@ capture(struct run *run, const struct ctl_words *words, struct vmirror_error *er
 	if (ret != 0)
 		return ret;
 	run->follow.name = ctl_json_text(run->added, "name");
+	run->follow.serial = ctl_json_number(run->added, "serial");
 	return ctl_follow(&run->follow, err);
 }
 

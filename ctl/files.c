@@ -3,8 +3,6 @@
 #include "ctl/files.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,50 +17,6 @@
 #include "devargs/fileset.h"
 
 /* --- making them */
-
-/* Beside the others: a file cannot be moved from one file system to another. */
-static void
-directory_of(const char *path, char dir[PATH_MAX])
-{
-	char copy[PATH_MAX];
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	snprintf(dir, PATH_MAX, "%s", dirname(copy));
-}
-
-/* @return 0, or -errno with err set */
-static int
-make(struct ctl_files *files, struct ctl_file *file, struct vmirror_error *err)
-{
-	const int flags = O_WRONLY | O_CLOEXEC;
-	char dir[PATH_MAX];
-
-	/* The path may have a time in place of one. */
-	directory_of(ctl_files_last(files), dir);
-	file->hidden[0] = '\0';
-	file->fd = open(dir, flags | O_TMPFILE, 0600);
-	if (file->fd >= 0)
-		return 0;
-	if (errno != EOPNOTSUPP && errno != EISDIR)
-		return vmirror_error_set(err, -EIO, "no file can be made in %s: %s", dir,
-					 strerror(errno));
-	if (snprintf(file->hidden, sizeof(file->hidden), "%s/.vmirrorctl.%d.%u", dir, (int)getpid(),
-		     files->n_made) >= (int)sizeof(file->hidden))
-		return vmirror_error_set(err, -ENAMETOOLONG, "%.80s: the name is too long", dir);
-	file->fd = open(file->hidden, flags | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-	if (file->fd < 0)
-		return vmirror_error_set(err, -EIO, "%s cannot be made: %s", file->hidden,
-					 strerror(errno));
-	return 0;
-}
-
-static void
-unmake(const struct ctl_file *file)
-{
-	if (file->hidden[0] != '\0')
-		unlink(file->hidden);
-	close(file->fd);
-}
 
 static void
 keep(struct ctl_files *files, const char *name)
@@ -102,29 +56,30 @@ take_along(void *arg)
 	struct stat st;
 
 	for (unsigned int i = 0; i < files->n_ahead; i++)
-		if (files->ahead[i].hidden[0] != '\0' && fstat(files->ahead[i].fd, &st) == 0 &&
+		if (files->ahead[i].name[0] != '\0' && fstat(files->ahead[i].fd, &st) == 0 &&
 		    st.st_size == 0)
-			unlink(files->ahead[i].hidden);
+			unlink(files->ahead[i].name);
 }
 
 static int
 supply_one(struct ctl_files *files, struct ctl_session *session, const char *mirror,
 	   struct vmirror_error *err)
 {
-	struct ctl_file *file = &files->ahead[files->n_ahead];
-	int ret = make(files, file, err);
+	struct ctl_hidden *file = &files->ahead[files->n_ahead];
+	/* The path may have a time in place of a directory. */
+	int ret = ctl_hidden_make(file, ctl_files_last(files), files->n_made, err);
 
 	if (ret != 0)
 		return ret;
 	ret = ctl_call_fd(session, "next", ctl_must(json_pack("{s:s}", "name", mirror)), file->fd,
 			  NULL, err);
 	if (ret != 0) {
-		unmake(file);
+		ctl_hidden_drop(file);
 		return ret;
 	}
 	files->n_made++;
 	files->n_ahead++;
-	if (file->hidden[0] != '\0')
+	if (file->name[0] != '\0')
 		ctl_ending_takes(take_along, files);
 	return 0;
 }
@@ -157,42 +112,6 @@ ctl_files_supply(struct ctl_files *files, struct ctl_session *session, const cha
 }
 
 /* --- naming them */
-
-/* @return 0, or -errno */
-static int
-link_to(const struct ctl_file *file, const char *name)
-{
-	char link[64];
-
-	if (file->hidden[0] != '\0')
-		return rename(file->hidden, name) == 0 ? 0 : -errno;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
-	return linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
-}
-
-/*
- * What has the name already makes room, and there is always something of that name.
- *
- * @param name  receives what it is called; stays empty where that is nothing. It may be another than was
- *              wanted: who had a name and has none gets none again
- * @return      0, or -errno: it has not the name that was wanted
- */
-static int
-give_name(const struct ctl_file *file, const char *wanted, char name[PATH_MAX])
-{
-	char other[PATH_MAX];
-	int ret = link_to(file, wanted);
-
-	if (ret == -EEXIST && file->hidden[0] == '\0' &&
-	    snprintf(other, sizeof(other), "%s.%d", wanted, (int)getpid()) < (int)sizeof(other) &&
-	    link_to(file, other) == 0) {
-		ret = rename(other, wanted) == 0 ? 0 : -errno;
-		snprintf(name, PATH_MAX, "%s", other);
-	}
-	if (ret == 0)
-		snprintf(name, PATH_MAX, "%s", wanted);
-	return ret;
-}
 
 static void
 drop_first(struct ctl_files *files)
@@ -234,10 +153,10 @@ give_other_name(const struct ctl_files *files, char name[PATH_MAX])
 {
 	char dir[PATH_MAX], other[PATH_MAX];
 
-	directory_of(ctl_files_last(files), dir);
+	ctl_hidden_directory(ctl_files_last(files), dir);
 	if (snprintf(other, sizeof(other), "%s/vmirrorctl.%d.%llu", dir, (int)getpid(),
 		     (unsigned long long)files->begun + 1) < (int)sizeof(other))
-		give_name(&files->ahead[0], other, name);
+		ctl_hidden_name(&files->ahead[0], other, name);
 }
 
 /* The process writes to the next one now. */
@@ -250,7 +169,7 @@ begin_next(struct ctl_files *files)
 				    &err);
 
 	if (ret == 0) {
-		ret = give_name(&files->ahead[0], wanted, name);
+		ret = ctl_hidden_name(&files->ahead[0], wanted, name);
 		vmirror_error_set(&err, ret, "%s: %s", wanted, strerror(-ret));
 	}
 	if (name[0] == '\0')
@@ -319,7 +238,7 @@ ctl_files_end(struct ctl_files *files)
 	while (files->done < files->begun)
 		finish_next(files);
 	while (files->n_ahead > 0)
-		unmake(&files->ahead[--files->n_ahead]);
+		ctl_hidden_drop(&files->ahead[--files->n_ahead]);
 	ctl_ending_leaves(files);
 }
 
@@ -337,7 +256,7 @@ void
 ctl_files_fini(struct ctl_files *files)
 {
 	while (files->n_ahead > 0)
-		unmake(&files->ahead[--files->n_ahead]);
+		ctl_hidden_drop(&files->ahead[--files->n_ahead]);
 	while (files->n_kept > 0)
 		free(files->kept[--files->n_kept]);
 	free(files->kept);

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "ctl/hidden.h"
 #include "ctl/output.h"
 #include "ctl/rotation.h"
 #include "ctl/session.h"
@@ -17,17 +18,12 @@
 /** That the process has, beside the one that it writes to: as many as it takes. */
 #define CTL_FILES_AHEAD 8
 
-/** One that was handed over and has no name yet. */
-struct ctl_file {
-	int fd;
-	char hidden[PATH_MAX]; /**< what it is called meanwhile; empty: nothing */
-};
-
 struct ctl_files {
 	const struct ctl_rotation *rotation;
 	const char *path; /**< -w */
 	struct ctl_rotation_names names;
-	struct ctl_file ahead[CTL_FILES_AHEAD]; /**< oldest first */
+	struct ctl_hidden
+		ahead[CTL_FILES_AHEAD]; /**< handed over, and without a name yet; oldest first */
 	unsigned int n_ahead;
 	unsigned int n_made; /**< ever */
 	uint64_t begun;      /**< that have their names */

@@ -127,7 +127,7 @@ take_stats(const struct ctl_follow *follow, struct state *state, const json_t *r
 	json_t *stats = ctl_json_named(json_object_get(result, "mirrors"), follow->name);
 	bool enough;
 
-	if (stats == NULL) {
+	if (stats == NULL || ctl_json_number(stats, "serial") != follow->serial) {
 		state->end = END_REMOVED;
 		return;
 	}
@@ -260,7 +260,9 @@ take_away(const struct ctl_follow *follow, struct state *state, struct vmirror_e
 	int ret;
 
 	ret = ctl_call(follow->session, "remove",
-		       ctl_must(json_pack("{s:s}", "name", follow->name)), &result, err);
+		       ctl_must(json_pack("{s:s, s:I}", "name", follow->name, "serial",
+					  (json_int_t)follow->serial)),
+		       &result, err);
 	if (ret != 0)
 		return ret;
 	keep_stats(follow, state, json_object_get(result, "stats"));
@@ -293,6 +295,10 @@ conclude(const struct ctl_follow *follow, const struct state *state, const char 
 		if (WIFEXITED(state->status) && WEXITSTATUS(state->status) != 0)
 			return vmirror_error_set(err, -EIO, "tcpdump ended with status %d",
 						 WEXITSTATUS(state->status));
+		if (WIFSIGNALED(state->status) && WTERMSIG(state->status) != SIGPIPE &&
+		    WTERMSIG(state->status) != SIGINT)
+			return vmirror_error_set(err, -EIO, "tcpdump was ended by a signal: %s",
+						 strsignal(WTERMSIG(state->status)));
 		break;
 	default:
 		break;

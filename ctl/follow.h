@@ -12,6 +12,7 @@
 struct ctl_follow {
 	struct ctl_session *session;
 	const char *name;
+	uint64_t serial; /**< the mirror's own: its name may be another's when it is gone */
 	struct ctl_progress *progress; /**< who looks on; NULL: nobody, and no counts at the end */
 	/** Called with each statistics of the mirror, the last of them exact, and says whether that is
 	 * enough. NULL: not called */

@@ -108,7 +108,7 @@ main(int argc, char *argv[])
 	open_standard();
 	ret = run(&ctl, argc, argv, &err);
 	ctl_words_fini(&ctl.words);
-	if (fflush(stdout) != 0 && ret == 0)
+	if ((fflush(stdout) != 0 || ferror(stdout)) && ret == 0)
 		ret = vmirror_error_set(&err, -EIO, "cannot write to stdout");
 	if (ret == 0)
 		return EXIT_DONE;

@@ -157,12 +157,61 @@ ctl_output_empty(struct ctl_output *out, struct vmirror_error *err)
 	return 0;
 }
 
+/* A signal ends us: what nobody has asked for yet goes. */
+static void
+take_renewal_along(void *arg)
+{
+	const struct ctl_output *out = arg;
+
+	if (out->renewal.name[0] != '\0')
+		unlink(out->renewal.name);
+}
+
+int
+ctl_output_renew(struct ctl_output *out, struct vmirror_error *err)
+{
+	struct vmirror_error none;
+	struct stat st;
+
+	if (!ctl_output_is_filled(out) || fstat(out->fd, &st) != 0 ||
+	    ctl_hidden_make(&out->renewal, out->path, 0, &none) != 0)
+		return ctl_output_empty(out, err);
+	/* Whose it was, it stays, where we may say so; and only then is it read by whom it was. */
+	if ((st.st_uid == geteuid() && st.st_gid == getegid()) ||
+	    fchown(out->renewal.fd, st.st_uid, st.st_gid) == 0)
+		fchmod(out->renewal.fd, st.st_mode & 0777);
+	close(out->fd);
+	out->fd = out->renewal.fd;
+	out->renewed = true;
+	ctl_ending_takes(take_renewal_along, out);
+	return 0;
+}
+
+int
+ctl_output_take_over(struct ctl_output *out, struct vmirror_error *err)
+{
+	char name[PATH_MAX] = "";
+	int ret;
+
+	if (!out->renewed)
+		return 0;
+	out->renewed = false;
+	ret = ctl_hidden_name(&out->renewal, out->path, name);
+	if (ret == 0)
+		return 0;
+	return vmirror_error_set(err, ret, "%s: %s; what is written is called %s", out->path,
+				 strerror(-ret), name[0] != '\0' ? name : "nothing, and lost");
+}
+
 void
 ctl_output_close(struct ctl_output *out)
 {
 	ctl_ending_leaves(out);
-	if (out->fd >= 0)
+	if (out->renewed)
+		ctl_hidden_drop(&out->renewal);
+	else if (out->fd >= 0)
 		close(out->fd);
+	out->renewed = false;
 	out->fd = -1;
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "ctl/hidden.h"
 #include "vmirror_error.h"
 
 struct ctl_output {
@@ -17,6 +18,8 @@ struct ctl_output {
 	bool regular;
 	dev_t dev;
 	ino_t ino;
+	bool renewed;              /**< fd is that of */
+	struct ctl_hidden renewal; /**< what is to be in the path's place */
 };
 
 /**
@@ -49,6 +52,20 @@ ctl_output_is_filled(const struct ctl_output *out);
 /** Empty it. @return 0, or -errno with err set */
 int
 ctl_output_empty(struct ctl_output *out, struct vmirror_error *err);
+
+/**
+ * The same of one that has something in it, which it keeps until ctl_output_take_over(): what is written
+ * goes into another file meanwhile, or is not, and the old one is there still. Where no other can be made
+ * beside it it is emptied now.
+ *
+ * @return 0, or -errno with err set
+ */
+int
+ctl_output_renew(struct ctl_output *out, struct vmirror_error *err);
+
+/** What is written is in the path's place from now on. @return 0, or -errno with err set */
+int
+ctl_output_take_over(struct ctl_output *out, struct vmirror_error *err);
 
 /** Close our descriptor. Takes one without. */
 void

@@ -101,7 +101,7 @@ open_here(struct ctl_placed *placed, struct vmirror_spec *spec, struct vmirror_s
 	set(&path->value, "0");
 	if (overwrite != NULL) /* what is said of paths alone */
 		drop(&spec->sink, overwrite);
-	return ctl_output_empty(&placed->out, err);
+	return ctl_output_renew(&placed->out, err);
 }
 
 static int
@@ -123,16 +123,32 @@ place_file(struct ctl_placed *placed, struct vmirror_spec *spec, bool open,
 					 : from_root(path, err);
 }
 
+/* What names a file or a socket, of the drivers that have such. @return NULL: nothing does */
+static struct vmirror_spec_arg *
+find_path(struct vmirror_spec_sink *sink)
+{
+	const struct vmirror_spec_arg *abstract = find(sink, "socket-abstract");
+
+	if (vmirror_spec_is_driver(sink->vdev, "net_pcap"))
+		return find(sink, "tx_pcap");
+	if (vmirror_spec_is_driver(sink->vdev, "virtio_user"))
+		return find(sink, "path");
+	if (vmirror_spec_is_driver(sink->vdev, "net_memif") && abstract != NULL &&
+	    strcmp(abstract->value, "no") == 0)
+		return find(sink, "socket");
+	return NULL;
+}
+
 static int
 place(struct ctl_placed *placed, struct vmirror_spec *spec, bool open, struct vmirror_error *err)
 {
-	struct vmirror_spec_arg *tx_pcap = find(&spec->sink, "tx_pcap");
+	struct vmirror_spec_arg *path = find_path(&spec->sink);
 	int ret = 0;
 
 	if (vmirror_spec_is_driver(spec->sink.vdev, "file"))
 		ret = place_file(placed, spec, open, err);
-	else if (tx_pcap != NULL && strcmp(tx_pcap->value, "-") != 0)
-		ret = from_root(tx_pcap, err);
+	else if (path != NULL && strcmp(path->value, "-") != 0)
+		ret = from_root(path, err);
 	if (ret == 0 && vmirror_spec_build(spec, placed->text, sizeof(placed->text)) >=
 				(int)sizeof(placed->text))
 		ret = vmirror_error_set(err, -E2BIG,

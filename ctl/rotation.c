@@ -152,6 +152,10 @@ check_letters(struct ctl_rotation *rotation, const char *path, struct vmirror_er
 		rotation->total = rotation->count;
 	else
 		rotation->files = rotation->count;
+	if (rotation->files == 1 && rotation->command != NULL)
+		return vmirror_error_set(err, -EINVAL,
+					 "-z: with -W 1 the next file has the name before the "
+					 "command has the file; right would be -W 2 or more");
 	return 0;
 }
 
@@ -218,7 +222,7 @@ digits(unsigned int files)
 	return n;
 }
 
-/* FILE, FILE1, FILE2; of a ring FILE0 to FILE9 and again. [tcpdump.c: MakeFilename()] */
+/* FILE, FILE1, FILE2; of a ring FILE0 to FILE9 and again, of one alone FILE. [tcpdump.c: MakeFilename()] */
 static int
 letter_name(const struct ctl_rotation *rotation, struct ctl_rotation_names *names, const char *path,
 	    time_t now, char name[PATH_MAX], struct vmirror_error *err)
@@ -235,7 +239,7 @@ letter_name(const struct ctl_rotation *rotation, struct ctl_rotation_names *name
 	if (rotation->files != 0)
 		names->suffix %= rotation->files;
 	snprintf(names->base, sizeof(names->base), "%s", base);
-	if (rotation->files != 0)
+	if (rotation->files > 1)
 		snprintf(suffix, sizeof(suffix), "%0*u", digits(rotation->files), names->suffix);
 	else if (names->suffix != 0)
 		snprintf(suffix, sizeof(suffix), "%u", names->suffix);

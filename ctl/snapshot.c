@@ -71,12 +71,14 @@ begin(struct ctl_session *session, struct snapshot *snapshot, struct vmirror_err
 				    ctl_must(json_integer((json_int_t)snapshot->last_bytes)));
 	if (snapshot->out.fd >= 0)
 		json_object_set_new(params, "sink", ctl_must(json_string("[file,fd=0]")));
-	ret = ctl_output_empty(&snapshot->out, err);
+	/* What a file has is given up when there is something in its place. */
+	ret = ctl_output_renew(&snapshot->out, err);
 	if (ret != 0) {
 		json_decref(params);
 		return ret;
 	}
-	return ctl_call_fd(session, "snapshot", params, snapshot->out.fd, NULL, err);
+	ret = ctl_call_fd(session, "snapshot", params, snapshot->out.fd, NULL, err);
+	return ret != 0 ? ret : ctl_output_take_over(&snapshot->out, err);
 }
 
 /* Another that a trigger began meanwhile does not matter: one at a time is written. */

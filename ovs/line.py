@@ -13,6 +13,7 @@ class Line:
     def __init__(self, words):
         self.ports, self.place, self.rest, self.letters = [], [], [], set()
         self.direction = self.file = None
+        self.following = []  # what is said of files that follow each other
         self.words = list(words)
         while self.words:
             self.take(self.words.pop(0))
@@ -64,6 +65,8 @@ class Line:
             self.direction = value[0]
         elif letter == "w" and self.file is None and value:
             self.file = value[0]
+        elif letter in "bCGWz" or letter == "a" and value and value[0].startswith("files:"):
+            self.following += [f"-{letter}", *value]
         else:
             self.rest += [f"-{letter}", *value]
 
@@ -71,4 +74,4 @@ class Line:
         return ["-Q", self.direction] if self.direction is not None else []
 
     def file_words(self):
-        return ["-w", self.file] if self.file is not None else []
+        return (["-w", self.file] if self.file is not None else []) + self.following

@@ -66,6 +66,15 @@ def clean(switch):
     return left
 
 
+def check_files(line):
+    """Their names and numbers: of these vmirrorctl knows before it asks a process, which here is none."""
+    if not line.following:
+        return
+    done = command(vmirrorctl(), "capture", "-d", "--control", os.devnull, *line.file_words())
+    if done.returncode == 2:
+        raise Failed(last_line(done), 2)
+
+
 def check_line(line, place, devices):
     """What vmirrorctl thinks of it, before anything is made. It is asked of a port that is there, and
     without the file: the switch may have no right to what is written here."""
@@ -95,6 +104,7 @@ def capture(words):
     clean(switch)
     devices = ethdevs(place, PLUGIN)
     sources = [find(switch, devices, name) for name in dict.fromkeys(line.ports)]
+    check_files(line)
     check_line(line, place, devices)
     if line.direction in ("in", "out") and not all(source.names for source in sources):
         # Whatever comes out of a Mirror is sent: what was received has to come by one, too.

@@ -202,6 +202,11 @@ snapshots() {
 	wait_for 5 captured rec 20 || fail "20 packets are not recorded"
 	says '^rec: 20 packets written to s.pcapng, 0 lost$' ctl snapshot rec -w s.pcapng
 	expect "tshark reads them" test "$(tshark -r s.pcapng 2>/dev/null | wc -l)" = 20
+	chmod 640 s.pcapng
+	says '^rec: 20 packets written to s.pcapng, 0 lost$' ctl snapshot rec -w s.pcapng
+	expect "also in place of a file that is there" test "$(tshark -r s.pcapng 2>/dev/null | wc -l)" = 20
+	expect "which keeps its mode, and has nothing beside it" test "$(stat -c '%a %n' .[!.]* ./* 2>/dev/null)" = \
+		"640 ./s.pcapng"
 	sleep 1.2
 	pings 2
 	wait_for 5 captured rec 24 || fail "24 packets are not recorded"

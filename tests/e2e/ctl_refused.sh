@@ -75,6 +75,10 @@ by_the_process() {
 	ctl add "name=web,port=0,sink=[file,path=$T/web.pcapng]" >/dev/null
 	refused "a name that is there" 1 "'web'" add 'name=web,port=0,sink=[file,path=b.pcapng]'
 	refused "a mirror that is no recorder" 1 "recorder" snapshot web -w new.pcapng
+	echo content >old.pcapng
+	refused "the same, into a file that is there" 1 "recorder" snapshot web -w old.pcapng
+	expect "it has its content" test "$(cat old.pcapng)" = content
+	rm old.pcapng
 	refused "path=-" 1 "capture -w -" add 'port=0,sink=[file,path=-]'
 	ctl remove web >/dev/null
 	expect "there are no mirrors" mirrors 0

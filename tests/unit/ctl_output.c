@@ -3,6 +3,7 @@
 
 #include "folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -80,6 +81,69 @@ existing_file(void **state)
 	stat("old", &st);
 	assert_int_equal(st.st_size, 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void
+assert_content(const char *path, const char *wanted)
+{
+	char got[64] = "";
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	assert_true(fgets(got, sizeof(got), file) != NULL || *wanted == '\0');
+	fclose(file);
+	assert_string_equal(got, wanted);
+}
+
+static unsigned int
+count_files(void)
+{
+	unsigned int n = 0;
+	DIR *dir = opendir(".");
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+/* What it has stays until there is something in its place, and no third file ever does. */
+static void
+renewed_file(void **state)
+{
+	struct vmirror_error err = {""};
+	struct ctl_output out;
+	struct stat st;
+
+	write_file("old", "content");
+	chmod("old", 0640);
+	opens(&out, "old");
+	assert_int_equal(ctl_output_renew(&out, &err), 0);
+	assert_int_equal(write(out.fd, "new", 3), 3);
+	assert_content("old", "content");
+	ctl_output_discard(&out);
+	assert_content("old", "content");
+	assert_int_equal(count_files(), 1);
+
+	opens(&out, "old");
+	assert_int_equal(ctl_output_renew(&out, &err), 0);
+	assert_int_equal(write(out.fd, "new", 3), 3);
+	assert_int_equal(ctl_output_take_over(&out, &err), 0);
+	ctl_output_close(&out);
+	assert_content("old", "new");
+	assert_int_equal(stat("old", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(count_files(), 1);
+
+	/* An empty one, and a new one, are written to themselves. */
+	opens(&out, "fresh");
+	assert_int_equal(ctl_output_renew(&out, &err), 0);
+	assert_int_equal(write(out.fd, "x", 1), 1);
+	assert_content("fresh", "x");
+	assert_int_equal(ctl_output_take_over(&out, &err), 0);
+	ctl_output_close(&out);
+	assert_int_equal(count_files(), 2);
 }
 
 /* In a child, which the signal ends; closed: after the file was. @return its status */
@@ -221,6 +285,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(new_file, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(existing_file, folder_set_up, folder_tear_down),
+		cmocka_unit_test_setup_teardown(renewed_file, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(ended_by_a_signal, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(replaced_file, folder_set_up, folder_tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused, folder_set_up, folder_tear_down),

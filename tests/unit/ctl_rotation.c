@@ -106,6 +106,7 @@ test_slips(void **state)
 	refuses("a", WORDS("-W", "5"), "-W is for files");
 	refuses("a", WORDS("-z", "gzip"), "-z is for files");
 	refuses("%S", WORDS("-G", "5", "-C", "1", "-W", "2"), "one of these");
+	refuses("a", WORDS("-C", "1", "-W", "1", "-z", "gzip"), "-W 2");
 	refuses(NULL, WORDS("-C", "1"), "named after -w FILE");
 	refuses("-", WORDS("-C", "1"), "named after -w FILE");
 }
@@ -118,6 +119,7 @@ test_names(void **state)
 	are_called("a.pcapng", WORDS("-b", "duration:9"), 9,
 		   WORDS("a_00001_20261121230000.pcapng", "a_00002_20261121230009.pcapng"));
 	are_called("a.pcap", WORDS("-C", "1"), 9, WORDS("a.pcap", "a.pcap1", "a.pcap2"));
+	are_called("a.pcap", WORDS("-C", "1", "-W", "1"), 9, WORDS("a.pcap", "a.pcap"));
 	are_called("a.pcap", WORDS("-C", "1", "-W", "2"), 9,
 		   WORDS("a.pcap0", "a.pcap1", "a.pcap0", "a.pcap1"));
 	are_called("a", WORDS("-C", "1", "-W", "11"), 9, WORDS("a00", "a01", "a02"));
