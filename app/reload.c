@@ -22,6 +22,7 @@ struct plan {
 	unsigned int *at;  /* which of mirror each of these is */
 	char (*names)[VMIRROR_NAME_SIZE];
 	unsigned int n_old, n_come;
+	bool over; /* one of those that stay captures no more */
 };
 
 void
@@ -89,6 +90,16 @@ is_there(const struct reload_mirror *mirror)
 	return mirror->serial != 0 && vmirror_mirror_serial(mirror->name) == mirror->serial;
 }
 
+/* It captures no more, and is not begun again: it may have done what it was asked for. */
+static bool
+is_over(const char *name)
+{
+	struct vmirror_stats stats = {.size = sizeof(stats)};
+
+	return vmirror_mirror_stats(name, &stats, NULL) == 0 &&
+	       (stats.state == VMIRROR_ENDED || stats.state == VMIRROR_FAILED);
+}
+
 /* One that says the same, is there still, and is nobody else's yet. */
 static bool
 keep(struct plan *plan, const struct reload *reload, struct reload_mirror *mirror)
@@ -101,6 +112,7 @@ keep(struct plan *plan, const struct reload *reload, struct reload_mirror *mirro
 			memcpy(mirror->name, reload->mirror[i].name, sizeof(mirror->name));
 			mirror->serial = reload->mirror[i].serial;
 			plan->kept[i] = true;
+			plan->over = plan->over || is_over(mirror->name);
 			return true;
 		}
 	return false;
@@ -199,8 +211,9 @@ reload_now(struct reload *reload, struct vmirror_error *text)
 		struct reload_mirror *before = reload->mirror;
 		unsigned int n_before = reload->n;
 
-		vmirror_error_set(text, 0, "%s: %u mirrors taken away, %u added, %u as they were",
-				  reload->path, plan.n_old, plan.n_come, plan.n - plan.n_come);
+		vmirror_error_set(text, 0, "%s: %u mirrors taken away, %u added, %u as they were%s",
+				  reload->path, plan.n_old, plan.n_come, plan.n - plan.n_come,
+				  plan.over ? ", some of them over: vmirrorctl list says why" : "");
 		reload->mirror = plan.mirror;
 		reload->n = plan.n;
 		plan.mirror = before;

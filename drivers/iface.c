@@ -201,7 +201,7 @@ vmirror_iface_check(const char *driver, const char *key, const char *name,
 	ret = read_state(fd, name, &state);
 	close(fd);
 	if (ret == -ENODEV)
-		return vmirror_error_set(err, -ENODEV,
+		return vmirror_error_set(err, -ENXIO,
 					 "sink %s: no interface '%s' in this network namespace; "
 					 "'ip link' shows those there are",
 					 driver, name);

@@ -46,7 +46,7 @@ vmirror_iface_check_name(const char *driver, const char *key, const char *name,
  * Whether frames can be sent on an interface: it is there, an Ethernet's, and up. Fills in the
  * plan.
  *
- * @return 0; -EINVAL, -ENODEV, -ENETDOWN, … with err set
+ * @return 0; -EINVAL, -ENXIO (none of that name), -ENETDOWN, … with err set
  */
 int
 vmirror_iface_check(const char *driver, const char *key, const char *name,

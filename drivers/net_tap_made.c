@@ -143,7 +143,7 @@ take_hold(int fd, const char *iface, struct vmirror_error *err)
 		return refuse(iface, -errno, err);
 	/* It went meanwhile, and the kernel has made another. */
 	if (ioctl(fd, TUNGETIFF, &ifr) != 0 || !(ifr.ifr_flags & IFF_PERSIST))
-		return vmirror_error_set(err, -ENODEV, "sink net_tap: interface '%s' is gone",
+		return vmirror_error_set(err, -ENXIO, "sink net_tap: interface '%s' is gone",
 					 iface);
 	return 0;
 }

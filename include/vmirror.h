@@ -109,7 +109,8 @@ vmirror_engine_fini(void);
  *
  * @param spec  mirror spec, as in doc/spec.md; the library keeps no reference to it
  * @param name  receives the mirror's name when it is not NULL
- * @return      0; -EINVAL, -E2BIG (the spec), -ENODEV (no such port), -EEXIST, -EBUSY (name,
+ * @return      0; -EINVAL, -E2BIG (the spec), -ENODEV (no such port), -ENXIO (nor such an interface
+ *              of a sink, nor a driver of its vdev), -EEXIST, -EBUSY (name,
  *              interface or file in use), -ENOTSUP (DPDK's BPF cannot run the filter), -ENOMEM,
  *              -ENOSPC (no port number left), -EPERM (no engine runs), or what the system or the
  *              sink's driver said; err set

@@ -72,7 +72,7 @@ vmirror_vdev_plug(const char *name, const char *devargs, uint16_t *port_id,
 	if (ret != 0) {
 		/* EAL's word for a name that no driver of the bus begins with. */
 		if (ret == -EFAULT)
-			return vmirror_error_set(err, -ENODEV,
+			return vmirror_error_set(err, -ENXIO,
 						 "vdev '%s' (%s) could not be plugged: this "
 						 "process has no driver for such a vdev",
 						 name, devargs);
@@ -84,7 +84,7 @@ vmirror_vdev_plug(const char *name, const char *devargs, uint16_t *port_id,
 
 	if (rte_eth_dev_get_port_by_name(name, port_id) != 0) {
 		/* Not removed: it is somebody's whose port was closed, and EAL plugged nothing. */
-		return vmirror_error_set(err, -ENODEV, "vdev '%s' made no port", name);
+		return vmirror_error_set(err, -ENXIO, "vdev '%s' made no port", name);
 	}
 	if (!vmirror_vdev_is_own(*port_id)) {
 		rte_eal_hotplug_remove("vdev", name);

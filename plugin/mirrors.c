@@ -157,9 +157,29 @@ is_there(const struct plugin_mirror *mirror)
 	       vmirror_mirror_serial(mirror->name) == mirror->serial;
 }
 
+/* What a reload has to do; the arrays have room for all. */
+struct changes {
+	const char **old;          /* names of those that go */
+	const char **come;         /* specs of those that come */
+	struct plugin_mirror **at; /* and those themselves */
+	char (*names)[VMIRROR_NAME_SIZE];
+	unsigned int n_old, n_come, n_wait;
+	bool over; /* one of those that stay captures no more */
+};
+
+/* It captures no more, and is not begun again: it may have done what it was asked for. */
+static bool
+is_over(const char *name)
+{
+	struct vmirror_stats stats = {.size = sizeof(stats)};
+
+	return vmirror_mirror_stats(name, &stats, NULL) == 0 &&
+	       (stats.state == VMIRROR_ENDED || stats.state == VMIRROR_FAILED);
+}
+
 /* One that says the same, is there still, and is nobody else's yet. */
 static void
-keep(struct plugin_mirrors *before, struct plugin_mirror *mirror)
+keep(struct changes *c, struct plugin_mirrors *before, struct plugin_mirror *mirror)
 {
 	struct plugin_mirror *old;
 	unsigned int i;
@@ -171,17 +191,28 @@ keep(struct plugin_mirrors *before, struct plugin_mirror *mirror)
 		old->kept = mirror->added = true;
 		mirror->serial = old->serial;
 		memcpy(mirror->name, old->name, sizeof(mirror->name));
+		c->over = c->over || is_over(mirror->name);
 	}
 }
 
-/* What a reload has to do; the arrays have room for all. */
-struct changes {
-	const char **old;          /* names of those that go */
-	const char **come;         /* specs of those that come */
-	struct plugin_mirror **at; /* and those themselves */
-	char (*names)[VMIRROR_NAME_SIZE];
-	unsigned int n_old, n_come, n_wait;
-};
+/* One that says the same, and waits: it goes on with that, and nobody's change depends on it. */
+static bool
+goes_on_waiting(struct plugin_mirrors *before, struct plugin_mirror *mirror)
+{
+	struct plugin_mirror *old;
+	unsigned int i;
+
+	for (i = 0; i < before->n; i++) {
+		old = &before->mirror[i];
+		if (old->kept || old->added || !vmirror_spec_equal(&old->spec, &mirror->spec))
+			continue;
+		old->kept = true;
+		mirror->next_try_ns = old->next_try_ns;
+		memcpy(mirror->told, old->told, sizeof(mirror->told));
+		return true;
+	}
+	return false;
+}
 
 static int
 find_changes(struct changes *c, struct plugin_mirrors *before, struct plugin_mirrors *after)
@@ -195,9 +226,13 @@ find_changes(struct changes *c, struct plugin_mirrors *before, struct plugin_mir
 	if (c->old == NULL || c->come == NULL || c->at == NULL || c->names == NULL)
 		return -ENOMEM;
 	for (i = 0; i < after->n; i++) {
-		keep(before, &after->mirror[i]);
+		keep(c, before, &after->mirror[i]);
 		if (after->mirror[i].added)
 			continue;
+		if (goes_on_waiting(before, &after->mirror[i])) {
+			c->n_wait++;
+			continue;
+		}
 		c->come[c->n_come] = after->mirror[i].line->spec;
 		c->at[c->n_come++] = &after->mirror[i];
 	}
@@ -209,7 +244,7 @@ find_changes(struct changes *c, struct plugin_mirrors *before, struct plugin_mir
 	return 0;
 }
 
-/* One whose port is not there yet is tried later, as at the start. */
+/* One whose port's number is none yet is tried later, as at the start. */
 static void
 leave_waiting(struct changes *c, unsigned int i)
 {
@@ -274,9 +309,9 @@ reload(struct plugin_mirrors *mirrors, struct plugin_mirrors *after, const char 
 	if (ret == 0) {
 		vmirror_error_set(text, 0,
 				  "%s: %u mirrors taken away, %u added, %u as they were, %u wait "
-				  "for their ports",
-				  path, c.n_old, c.n_come, after->n - c.n_come - c.n_wait,
-				  c.n_wait);
+				  "and are tried again%s",
+				  path, c.n_old, c.n_come, after->n - c.n_come - c.n_wait, c.n_wait,
+				  c.over ? "; some are over: vmirrorctl list says why" : "");
 		*mirrors = *after;
 		*after = before;
 	}

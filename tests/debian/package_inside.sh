@@ -157,6 +157,8 @@ is_another() {
 starts() {
 	echo 'EAL="--no-huge -m 128 -l 0 --no-pci --vdev net_tap0,iface=cable0"' >/etc/vmirror/web.env
 	config "name=live,port=0,sink=[net_tap,iface=mon0]" "name=file,port=0,sink=[file,path=web.pcapng]"
+	# As root's DPDK leaves it that ran before.
+	there bash -c 'mkdir -p /run/dpdk && chmod 700 /run/dpdk'
 	expect "systemctl start" there systemctl start vmirror@web
 	wait_for 20 has_interface mon0 || fail "no mon0: $(journal)"
 	expect "it makes interfaces" has_interface mon0
@@ -263,8 +265,10 @@ gives_up() {
 purged() {
 	local purge=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 purge vmirror)
 	if [ "$systemd" ]; then
+		there systemctl -q enable vmirror@web
 		there "${purge[@]}" >"$T/log" 2>&1 || fail "$(cat "$T/log")"
 		expect "who removes it ends the service" test "$(main_pid)" = 0
+		expect "and that it is enabled" test -z "$(find /etc/systemd/system -name 'vmirror@*')"
 		expect "what somebody wrote is left" test -e /etc/vmirror/web.conf -a -e /var/lib/vmirror/web.pcapng
 		rm -r /etc/vmirror /var/lib/vmirror
 		userdel vmirror

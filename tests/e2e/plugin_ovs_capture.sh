@@ -118,6 +118,20 @@ download_shown() {
 	expect "nothing is left" nothing_left
 }
 
+# Files that follow each other, of a port with hooks and of one with a Mirror.
+followed() {
+	local port
+	for port in a vm; do
+		capture "$T/c.err" -i $port -w "$T/set-$port.pcapng" -b duration:1 -a files:2 icmp
+		vm_pings 5
+		end_capture 0
+		expect "-b and -a files: of $port: they have dumpcap's names" test \
+			"$(find "$T" -name "set-${port}_0000[12]_20*.pcapng" | wc -l)" -ge 1
+		expect "and it ends by itself" grep -q 'reached its duration of 2000 ms' "$T/c.err"
+		expect "nothing is left" nothing_left
+	done
+}
+
 directions() {
 	capture "$T/c.err" -i vm -Q in -w "$T/in.pcapng" icmp
 	local first=$client
@@ -191,6 +205,8 @@ bad_input() {
 	refused "of a dpdk port" 1 'filter "tcp prt 80": can.t parse' capture -i a tcp prt 80
 	refused "an unknown option" 2 "unknown option '-k'" capture -i vm -k
 	refused "a bad direction" 2 "-Q: 'ni' is unknown" capture -i vm -Q ni
+	refused "files that follow each other, and none does" 2 "-W is for files that follow" capture -i vm -w x -W 2
+	refused "the same without a name" 2 "named after -w FILE" capture -i vm -C 1
 	refused "a folder that is not there" 1 "no directory '/nowhere'" capture -i vm -w /nowhere/x
 	refused "an unknown command" 2 "unknown command 'captur'; there are capture" captur
 	refused "no command" 2 "no command"
@@ -255,6 +271,7 @@ listed
 dpdk_port
 guest_port
 shown
+followed
 download_shown
 directions
 forwarded

@@ -66,6 +66,8 @@ changes() {
 bad() {
 	plugin_config "$stays" "" "name=x,port=net_tap0,filter=\"tcp prt 80\",$null"
 	refused "mirrors.conf:3: .*tcp prt 80"
+	plugin_config "$stays" "name=x,port=net_tap0,sink=[net_af_packet,iface=et1]"
+	refused "mirrors.conf:2: .*no interface 'et1'"
 	plugin_config "name=stays,prt=0"
 	refused "mirrors.conf:1: .*prt"
 	rm "$VMIRROR_CONFIG"

@@ -46,7 +46,7 @@ static const struct bad {
 	{"net_softnic0", -EINVAL, {"net_softnic", "refused", "pipeline"}},
 	{"net_tun0", -EINVAL, {"net_tun", "refused", "net_tap"}},
 	/* published, and not for vdevs */
-	{"net_elsewhere0,a=1", -ENODEV, {"net_elsewhere0", "a=1", "no driver for such a vdev"}},
+	{"net_elsewhere0,a=1", -ENXIO, {"net_elsewhere0", "a=1", "no driver for such a vdev"}},
 	/* keys */
 	{"net_null,sise=64", -EINVAL, {"sink net_null", "'sise'", "copy", "did you mean 'size'"}},
 	{"net_null0,size=64,b=1", -EINVAL, {"sink net_null", "unknown key 'b'"}},
