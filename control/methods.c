@@ -26,6 +26,9 @@
 /* That are checked at a time, under the lock. */
 #define MOST_SPECS 64u
 
+/* That a member of the control group has: each costs the forwarding cores a copy, and memory. */
+#define MOST_MIRRORS 8u
+
 #define WATCH_MIN_MS 100
 #define WATCH_MAX_MS 60000
 
@@ -250,13 +253,27 @@ static const struct vmirror_param check_params[] = {
 };
 
 static int
+check_share(const struct vmirror_session *s, struct vmirror_error *err)
+{
+	if (s->all_rights || vmirror_owners_count(s->uid) < MOST_MIRRORS)
+		return 0;
+	return vmirror_error_set(err, -EPERM,
+				 "uid %u has %u mirrors here, and may have no more; right would be "
+				 "to end one of these",
+				 (unsigned int)s->uid, MOST_MIRRORS);
+}
+
+static int
 add(struct vmirror_call *call, struct vmirror_error *err)
 {
 	char spec[VMIRROR_SPEC_TEXT_SIZE], name[VMIRROR_NAME_SIZE];
 	bool persist = vmirror_call_boolean(call, "persist");
 	uint64_t serial;
-	int ret = vmirror_rights_spec(call->session, vmirror_call_string(call, "spec"), spec, err);
+	int ret = check_share(call->session, err);
 
+	if (ret == 0)
+		ret = vmirror_rights_spec(call->session, vmirror_call_string(call, "spec"), spec,
+					  err);
 	if (ret == 0)
 		ret = vmirror_lease_take(spec, name, &serial, err);
 	if (ret != 0)

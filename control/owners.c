@@ -55,6 +55,18 @@ vmirror_owners_find(const char *name)
 	return find(vmirror_mirror_serial(name));
 }
 
+unsigned int
+vmirror_owners_count(uid_t uid)
+{
+	const struct vmirror_owner *owner;
+	unsigned int n = 0;
+
+	/* One that was taken away elsewhere is none. */
+	TAILQ_FOREACH (owner, &owners, next)
+		n += owner->uid == uid && vmirror_mirror_serial(owner->name) == owner->serial;
+	return n;
+}
+
 void
 vmirror_owners_forget(uint64_t serial)
 {

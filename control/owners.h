@@ -32,6 +32,10 @@ vmirror_owners_add(const char *name, uint64_t serial, const struct vmirror_sessi
 const struct vmirror_owner *
 vmirror_owners_find(const char *name);
 
+/** How many mirrors a user has added that are there still. */
+unsigned int
+vmirror_owners_count(uid_t uid);
+
 /** A mirror has gone. */
 void
 vmirror_owners_forget(uint64_t serial);

@@ -214,6 +214,31 @@ two_at_once() {
 	expect "and so has the other" test "$(tshark -r arp.pcapng -Y icmp 2>/dev/null | wc -l)" = 20
 }
 
+# Its mirror is removed by somebody, and the name is another's at once.
+name_taken() {
+	local code=0
+	capture /dev/null "$T/c.err" -i 0 -w k.pcapng icmp
+	python3 - "$T/run/dpdk/rte/vmirror.$vm" <<-'END' || fail "mirror0 cannot be replaced"
+		import json, os, socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		spec = "name=mirror0,port=0,filter=arp,sink=[file,path=/dev/null]"
+		for n, (method, params) in enumerate((("remove", {"name": "mirror0"}),
+		                                      ("add", {"spec": spec, "persist": True}))):
+		    s.sendall(json.dumps({"jsonrpc": "2.0", "id": n, "method": method,
+		                          "params": params}).encode() + b"\n")
+		answers = s.makefile().readline(), s.makefile().readline()
+		sys.exit(any("error" in answer for answer in answers))
+	END
+	wait_for 5 gone "$client" || fail "capture goes on with another's mirror"
+	wait "$client" || code=$?
+	expect "a mirror that was replaced: capture ends with status 1" test $code = 1
+	expect "and says so" grep -q 'mirror0 was removed by somebody else' "$T/c.err"
+	expect "the other one is left alone" grep -q '^mirror0 .*filter=arp' <("$VMIRRORCTL" list)
+	ctl remove mirror0 >/dev/null
+	rm -f k.pcapng
+}
+
 # The process takes away what nobody looks after any more.
 killed() {
 	local how
@@ -371,6 +396,7 @@ limits
 piped
 lossy
 two_at_once
+name_taken
 killed
 twice icmp
 twice -w t.pcapng icmp

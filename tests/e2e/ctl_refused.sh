@@ -91,7 +91,7 @@ somebody() {
 
 # They see everything, and capture to files of their own.
 fewer_rights() {
-	local code=0
+	local code=0 n
 	mkdir -m 1777 "$T/theirs"
 	chmod 711 "$T"
 	cd "$T/theirs"
@@ -120,6 +120,17 @@ fewer_rights() {
 		2>"$T/ctl.err" || code=$?
 	expect "who is not of the group may not" grep -q "^vmirrorctl: .*not permitted" "$T/ctl.err"
 	ctl --control "$T/control" remove root >/dev/null
+	code=0
+	for n in {1..8}; do
+		somebody add "name=m$n,port=0,sink=[file,path=m$n.pcapng]" >/dev/null || fail "number $n is refused"
+	done
+	somebody add "port=0,sink=[file,path=m9.pcapng]" 2>"$T/ctl.err" || code=$?
+	expect "nor are more than eight mirrors" test $code = 1
+	expect "which is said" grep -q "^vmirrorctl: .*has 8 mirrors here, and may have no more" "$T/ctl.err"
+	expect "and leaves no file" test ! -e m9.pcapng
+	somebody remove m{1..8} >/dev/null
+	somebody add "name=m9,port=0,sink=[file,path=m9.pcapng]" >/dev/null
+	somebody remove m9 >/dev/null
 	cd "$T/cwd"
 }
 
