@@ -22,8 +22,7 @@ struct ctl_files {
 	const struct ctl_rotation *rotation;
 	const char *path; /**< -w */
 	struct ctl_rotation_names names;
-	struct ctl_hidden
-		ahead[CTL_FILES_AHEAD]; /**< handed over, and without a name yet; oldest first */
+	struct ctl_hidden ahead[CTL_FILES_AHEAD]; /**< handed over, not begun; oldest first */
 	unsigned int n_ahead;
 	unsigned int n_made; /**< ever */
 	uint64_t begun;      /**< that have their names */

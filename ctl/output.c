@@ -180,7 +180,7 @@ ctl_output_renew(struct ctl_output *out, struct vmirror_error *err)
 	if ((st.st_uid == geteuid() && st.st_gid == getegid()) ||
 	    fchown(out->renewal.fd, st.st_uid, st.st_gid) == 0)
 		fchmod(out->renewal.fd, st.st_mode & 0777);
-	close(out->fd);
+	out->old_fd = out->fd;
 	out->fd = out->renewal.fd;
 	out->renewed = true;
 	ctl_ending_takes(take_renewal_along, out);
@@ -195,22 +195,27 @@ ctl_output_take_over(struct ctl_output *out, struct vmirror_error *err)
 
 	if (!out->renewed)
 		return 0;
-	out->renewed = false;
 	ret = ctl_hidden_name(&out->renewal, out->path, name);
-	if (ret == 0)
+	if (ret == 0) {
+		out->renewed = false;
+		close(out->old_fd);
 		return 0;
-	return vmirror_error_set(err, ret, "%s: %s; what is written is called %s", out->path,
-				 strerror(-ret), name[0] != '\0' ? name : "nothing, and lost");
+	}
+	return vmirror_error_set(err, ret,
+				 "%s: %s; it has what it had, and what is written is lost",
+				 out->path, strerror(-ret));
 }
 
 void
 ctl_output_close(struct ctl_output *out)
 {
 	ctl_ending_leaves(out);
-	if (out->renewed)
+	if (out->renewed) {
 		ctl_hidden_drop(&out->renewal);
-	else if (out->fd >= 0)
+		close(out->old_fd);
+	} else if (out->fd >= 0) {
 		close(out->fd);
+	}
 	out->renewed = false;
 	out->fd = -1;
 }

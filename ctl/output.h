@@ -19,7 +19,8 @@ struct ctl_output {
 	dev_t dev;
 	ino_t ino;
 	bool renewed;              /**< fd is that of */
-	struct ctl_hidden renewal; /**< what is to be in the path's place */
+	struct ctl_hidden renewal; /**< what is to be in the path's place, */
+	int old_fd;                /**< and this the one that was, which stays locked */
 };
 
 /**
