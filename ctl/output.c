@@ -201,8 +201,12 @@ ctl_output_take_over(struct ctl_output *out, struct vmirror_error *err)
 		close(out->old_fd);
 		return 0;
 	}
+	if (name[0] != '\0')
+		return vmirror_error_set(err, ret,
+					 "%.200s: %s; it has what it had, and %.200s what is new",
+					 out->path, strerror(-ret), name);
 	return vmirror_error_set(err, ret,
-				 "%s: %s; it has what it had, and what is written is lost",
+				 "%.200s: %s; it has what it had, and what is new is lost",
 				 out->path, strerror(-ret));
 }
 
