@@ -227,8 +227,8 @@ name_taken() {
 		                                      ("add", {"spec": spec, "persist": True}))):
 		    s.sendall(json.dumps({"jsonrpc": "2.0", "id": n, "method": method,
 		                          "params": params}).encode() + b"\n")
-		answers = s.makefile().readline(), s.makefile().readline()
-		sys.exit(any("error" in answer for answer in answers))
+		lines = s.makefile()
+		sys.exit(any("error" in json.loads(lines.readline()) for _ in range(2)))
 	END
 	wait_for 5 gone "$client" || fail "capture goes on with another's mirror"
 	wait "$client" || code=$?
