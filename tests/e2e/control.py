@@ -81,7 +81,11 @@ def test_ports():
 
 def test_mirror():
     with Client() as c:
-        assert c.get("add", spec=NULL + ",name=one") == {"name": "one"}
+        added = c.get("add", spec=NULL + ",name=one")
+        (stats,) = c.get("stats", name="one")["mirrors"]
+        assert added == {"name": "one", "serial": stats["serial"]} and stats["serial"] > 0, added
+        c.refused(2, "'one' was removed by somebody else", "remove", name="one",
+                  serial=stats["serial"] + 1)
         (one,) = c.get("list")["mirrors"]
         assert one["state"] == "attached" and 'filter=tcp port 7' in one["spec"], one
         assert one["owner"] == {"pid": os.getpid(), "uid": 0, "persist": False}, one
