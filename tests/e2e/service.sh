@@ -19,7 +19,7 @@ prepare() {
 	mkdir "$T/bin" "$T/etc"
 	ln -s "$VMIRROR" "$T/bin/vmirror"
 	ln -s "$VMIRRORCTL" "$T/bin/vmirrorctl"
-	sed -E "s|^(Exec[A-Za-z]*=)[^ ]*/|\1$T/bin/|; s|/etc/vmirror|$T/etc|g" \
+	sed -E "s|^(Exec[A-Za-z]*=)[^ ]*/(vmirror)|\1$T/bin/\2|; s|/etc/vmirror|$T/etc|g" \
 		"$BUILD/systemd/vmirror@.service" >"$unit"
 	echo 'EAL="--no-huge -m 128 --no-pci --vdev net_null0,no-rx=1"' >"$T/etc/web.env"
 	echo "name=live,port=0,sink=[net_tap,iface=mon0]" >"$T/etc/web.conf"
