@@ -145,6 +145,7 @@ stats(const char *cmd, const char *params, struct rte_tel_data *d)
 		return refuse(d, &err);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "name", s.name);
+	vmirror_tel_add_u64(d, "serial", vmirror_mirror_serial(s.name));
 	rte_tel_data_add_dict_string(d, "state", vmirror_stats_state(&s));
 	add_text(d, "reason", s.reason);
 	rte_tel_data_add_dict_int(d, "hooks", (int)s.hooks);

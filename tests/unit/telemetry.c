@@ -79,6 +79,12 @@ number_of(const struct vmirror_stats_field *field)
 	return 1000000000000ULL + field->offset;
 }
 
+uint64_t
+vmirror_mirror_serial(const char *name)
+{
+	return 9;
+}
+
 int
 vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirror_error *err)
 {
@@ -253,11 +259,12 @@ test_stats(void **state)
 {
 	const struct vmirror_stats_field *field;
 	json_t *shown;
-	size_t n = 4;
+	size_t n = 5;
 
 	strcpy(reason, "the disk is \"full\"");
 	shown = ask("/vmirror/stats,web");
 	assert_head(shown);
+	assert_int_equal(int_of(shown, "serial"), 9);
 	for (field = vmirror_stats_fields; field->name != NULL; field++, n++)
 		assert_int_equal(int_of(shown, field->name), number_of(field));
 	assert_int_equal(json_object_size(shown), n);
