@@ -373,8 +373,7 @@ vmirror_queue_give_up(struct vmirror_writer *w)
 	if (w->stuck && !vmirror_writer_is_over(w))
 		vmirror_writer_say(
 			w, VMIRROR_WRITER_FAILED,
-			"%.120s: its disk does not answer; what it was given last may be "
-			"lost",
+			"%.120s: its disk does not answer; what it was given last may be lost",
 			vmirror_set_file_of(w->out.first)->file.path);
 	for (b = w->out.first; b != NULL; b = b->next) {
 		struct vmirror_set_file *file = vmirror_set_file_of(b);

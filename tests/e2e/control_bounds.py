@@ -158,7 +158,8 @@ def test_half_sent_and_there():
         half.send(LIST[20:])
         assert half.line()["result"] == {"mirrors": []}
         with_fd.send(add[40:])
-        assert with_fd.line()["result"]["name"] == "late"
+        added = with_fd.line()["result"]
+        assert added == {"name": "late", "serial": added["serial"]}, added
         assert names_soon() == ["late"]
         long.send(LIST)
         assert [mirror["name"] for mirror in long.line()["result"]["mirrors"]] == ["late"]
