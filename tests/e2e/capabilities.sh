@@ -127,11 +127,11 @@ taken_away() {
 	given pre0
 	ip link set pre0 down
 	expect "it is told when it is down" \
-		wait_for 5 said "'m'.*interface pre0 refuses packets: it is down"
+		wait_for 20 said "'m'.*interface pre0 refuses packets: it is down"
 	ip link set pre0 up
-	expect "and goes on when it is up" wait_for 15 said "'m' is well again"
+	expect "and goes on when it is up" wait_for 20 said "'m' is well again"
 	ip link del pre0
-	expect "and ends when it is deleted" wait_for 5 said "'m' failed: interface pre0 was deleted"
+	expect "and ends when it is deleted" wait_for 20 said "'m' failed: interface pre0 was deleted"
 	stop_vmirror INT
 }
 
@@ -208,7 +208,7 @@ clients() {
 	ip link set cable0 up
 	spawn /dev/null "$T/c.err" setpriv --reuid $user --regid $user --groups users --bounding-set -all \
 		"$VMIRRORCTL" --control "$T/control" capture -i 0 -c 1 -w theirs.pcapng
-	wait_for 10 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
+	wait_for 20 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
 	echo x >/dev/udp/192.0.2.2/9
 	end_capture "$child"
 	readable theirs.pcapng

@@ -29,7 +29,7 @@ container_start() {
 			done
 			echo ready
 			exec sleep infinity' box "$@"
-	wait_for 10 grep -q ready "$T/box.out" || fail "no container: $(cat "$T/box.err")"
+	wait_for 20 grep -q ready "$T/box.out" || fail "no container: $(cat "$T/box.err")"
 	box=$child
 	container=$(pgrep -P "$box")
 }
@@ -55,7 +55,7 @@ captures() {
 	spawn /dev/null "$T/c.err" nsenter -t "$container" --mount --pid --wdns=/mnt/data \
 		"$VMIRRORCTL" "$@" capture -i 0 -c 20 -w box.pcapng icmp
 	client=$child
-	wait_for 10 begun "$T/c.err" || fail "$what: $(cat "$T/c.err")"
+	wait_for 20 begun "$T/c.err" || fail "$what: $(cat "$T/c.err")"
 	pings 10
 	end_capture "$client"
 	expect "$what" test "$(counts "$T/c.err" captured)" = 20
@@ -68,11 +68,11 @@ captures() {
 killed() {
 	spawn /dev/null "$T/c.err" nsenter -t "$container" --mount --pid --wdns=/mnt/data \
 		"$VMIRRORCTL" --control /mnt/vmirror/control capture -i 0 -w box.pcapng
-	wait_for 10 begun "$T/c.err" || fail "$(cat "$T/c.err")"
+	wait_for 20 begun "$T/c.err" || fail "$(cat "$T/c.err")"
 	expect "its mirror is listed" grep -q "^mirror" <(ctl list)
 	kill -KILL "$container" "$box"
 	wait "$box" 2>/dev/null || true
-	expect "a container that ends takes its captures along" wait_for 10 no_mirrors
+	expect "a container that ends takes its captures along" wait_for 20 no_mirrors
 	wait "$child" 2>/dev/null || true
 }
 

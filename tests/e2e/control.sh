@@ -78,7 +78,7 @@ s.bind('$T/other')
 s.listen()
 time.sleep(60)" &
 other=$!
-wait_for 10 test -S "$T/other" || fail "no other socket"
+wait_for 20 test -S "$T/other" || fail "no other socket"
 inode=$(stat -c %i "$T/other")
 refused "somebody else's socket" --control "$T/other"
 expect "it is still there" test "$(stat -c %i "$T/other")" = "$inode"
@@ -97,7 +97,7 @@ expect "and whose client went" said "mirror 'k' removed: its client, pid [0-9]+,
 # One that was killed leaves its socket, which the next takes over.
 start_vmirror -l "$core" --vdev net_null0,no-rx=1 -- --control "$socket"
 kill -KILL "$vm"
-wait_for 10 gone "$vm" || fail "vmirror does not die"
+wait_for 20 gone "$vm" || fail "vmirror does not die"
 wait "$vm" 2>/dev/null || true
 expect "a dead process's socket stays" test -S "$socket"
 start_vmirror -l "$core" --vdev net_null0,no-rx=1 -- --control "$socket"

@@ -64,7 +64,7 @@ added() {
 	expect "it stays" mirrors 1
 	says "^web +attached +stays, of [0-9]+, user 0 +name=web,port=0.*filter=icmp" ctl list
 	pings 10
-	wait_for 5 delivered web 20 || fail "20 packets are not delivered"
+	wait_for 20 delivered web 20 || fail "20 packets are not delivered"
 	says '^web: attached, 2 hooks' ctl stats
 	says '^    captured +20$' ctl stats web
 	says '^    captured_bytes +1960$' ctl stats web
@@ -150,10 +150,10 @@ foreground_closed() {
 	local client
 	on_terminal "$T/fg.terminal" "$VMIRRORCTL" add --foreground \
 		'name=fg,port=0,filter=icmp,sink=[file,path=fg.pcapng]'
-	wait_for 10 is_added || fail "add --foreground does not begin"
+	wait_for 20 is_added || fail "add --foreground does not begin"
 	alive "$terminal" || fail "add --foreground ended at once: $(cat "$T/fg.terminal")"
 	client=$(pgrep -P "$terminal")
-	wait_for 10 heeds "$client" || fail "add --foreground does not heed signals"
+	wait_for 20 heeds "$client" || fail "add --foreground does not heed signals"
 	expect "it is there" mirrors 1
 	mark
 	close_terminal
@@ -165,20 +165,20 @@ foreground_closed() {
 foreground() {
 	spawn "$T/fg.out" "$T/fg.err" "$VMIRRORCTL" add --foreground \
 		'name=fg,port=0,filter=icmp,sink=[file,path=fg.pcapng]'
-	wait_for 10 grep -q 'fg is added' "$T/fg.err" || fail "$(cat "$T/fg.err")"
+	wait_for 20 grep -q 'fg is added' "$T/fg.err" || fail "$(cat "$T/fg.err")"
 	expect "it is there" mirrors 1
 	pings 3
 	kill -INT "$child"
-	wait_for 10 gone "$child" || fail "add --foreground does not end"
+	wait_for 20 gone "$child" || fail "add --foreground does not end"
 	expect "it has gone with the client" mirrors 0
 	expect "with its counts" test "$(counts "$T/fg.err" captured)" = 6
 	wait "$child" || fail "status $?"
 	# A descriptor of ours, and one that ends by itself.
 	spawn "$T/fg.out" "$T/fg.err" bash -c "exec 7>fd.pcapng; exec '$VMIRRORCTL' add --foreground \
 		'port=0,filter=icmp,count=4,sink=[file,fd=7]'"
-	wait_for 10 grep -q 'is added' "$T/fg.err" || fail "$(cat "$T/fg.err")"
+	wait_for 20 grep -q 'is added' "$T/fg.err" || fail "$(cat "$T/fg.err")"
 	pings 3
-	wait_for 10 gone "$child" || fail "it does not end with its count"
+	wait_for 20 gone "$child" || fail "it does not end with its count"
 	wait "$child" || fail "status $?"
 	expect "and says why" grep -q '^vmirrorctl: .* ended: reached its count of 4' "$T/fg.err"
 	expect "into our descriptor" test "$(capinfos -Tm -c fd.pcapng | tail -1 | cut -d, -f2)" = 4
@@ -186,12 +186,12 @@ foreground() {
 	spawn "$T/fg.tty" /dev/null script -qec \
 		"'$VMIRRORCTL' add --foreground 'port=0,filter=icmp,count=8,sink=[file,path=far.pcapng]'" \
 		/dev/null
-	wait_for 10 mirrors 1 || fail "add --foreground does not begin: $(cat "$T/fg.tty")"
+	wait_for 20 mirrors 1 || fail "add --foreground does not begin: $(cat "$T/fg.tty")"
 	pings 2
 	expect "and how far it is to the end that its spec has" \
-		wait_for 10 grep -q $'\r4 packets, 50 % ' "$T/fg.tty"
+		wait_for 20 grep -q $'\r4 packets, 50 % ' "$T/fg.tty"
 	pings 2
-	wait_for 10 gone "$child" || fail "it does not end with its count"
+	wait_for 20 gone "$child" || fail "it does not end with its count"
 	rm -f fg.pcapng fd.pcapng far.pcapng
 }
 
@@ -199,7 +199,7 @@ snapshots() {
 	local rec='name=rec,port=0,filter=icmp,mode=recorder,ring_bytes=1M,sink=[file,path=rec.pcapng]'
 	ctl add "$rec" >/dev/null
 	pings 10
-	wait_for 5 captured rec 20 || fail "20 packets are not recorded"
+	wait_for 20 captured rec 20 || fail "20 packets are not recorded"
 	says '^rec: 20 packets written to s.pcapng, 0 lost$' ctl snapshot rec -w s.pcapng
 	expect "tshark reads them" test "$(tshark -r s.pcapng 2>/dev/null | wc -l)" = 20
 	chmod 640 s.pcapng
@@ -209,7 +209,7 @@ snapshots() {
 		"640 ./s.pcapng"
 	sleep 1.2
 	pings 2
-	wait_for 5 captured rec 24 || fail "24 packets are not recorded"
+	wait_for 20 captured rec 24 || fail "24 packets are not recorded"
 	says '^rec: 4 packets written to last.pcapng, 0 lost$' ctl snapshot rec --last 1s -w last.pcapng
 	says '^rec: 24 packets written to its sink, 0 lost$' ctl snapshot rec
 	expect "into a file of the mirror's" test "$(find . -name 'rec_0000*' | wc -l)" = 1
@@ -239,12 +239,12 @@ live() {
 	ctl add 'name=web,port=0,filter=icmp,sink=[file,path=web.pcapng]' >/dev/null
 	spawn "$T/live" /dev/null "$VMIRRORCTL" stats --live 0.2 web
 	pings 50
-	wait_for 5 grep -Eq '^[0-9:]{8}  web +[1-9][0-9]* +0 +[1-9]' "$T/live" ||
+	wait_for 20 grep -Eq '^[0-9:]{8}  web +[1-9][0-9]* +0 +[1-9]' "$T/live" ||
 		fail "no rates: $(cat "$T/live")"
 	echo "ok stats --live: rates"
 	kill "$child"
 	spawn "$T/live.json" /dev/null "$VMIRRORCTL" stats --live=0.1 --json web
-	wait_for 5 two_lines "$T/live.json" || fail "no JSON: $(cat "$T/live.json")"
+	wait_for 20 two_lines "$T/live.json" || fail "no JSON: $(cat "$T/live.json")"
 	kill "$child"
 	expect "a line each, which is JSON" python3 -c 'import json, sys
 [json.loads(line) for line in sys.stdin]' < <(head -2 "$T/live.json")
@@ -275,13 +275,13 @@ shown_until() {
 	shift
 	printf 'stty -a >%q\n%s || true\nstty -a >%q\n' "$T/before" "$*" "$T/after" >"$T/top.sh"
 	on_terminal "$T/top.out" bash "$T/top.sh"
-	wait_for 10 is_shown || fail "top shows no mirror: $(cat "$T/top.out")"
+	wait_for 20 is_shown || fail "top shows no mirror: $(cat "$T/top.out")"
 	if [ "$key" ]; then
 		press "$key"
 	else
 		pkill -TERM -P "$(pgrep -P "$terminal")" -x vmirrorctl
 	fi
-	wait_for 10 gone "$terminal" || fail "top does not end"
+	wait_for 20 gone "$terminal" || fail "top does not end"
 	expect "top shows mirrors, in columns" grep -q 'MIRROR  *SEEN/s' "$T/top.out"
 	expect "this one" grep -q 'web  *[0-9.]' "$T/top.out"
 	expect "gives the screen back" grep -qF $'\e[?1049l' "$T/top.out"
@@ -301,12 +301,12 @@ shows_at_last() {
 
 watch_top() {
 	on_terminal "$T/shown" "$VMIRRORCTL" top --interval 0.2
-	expect "top: columns" wait_for 10 shows 'MIRROR +SEEN/s +FILTERED +CAPTURED +DELIVERED +DROPPED +RING +STATE'
+	expect "top: columns" wait_for 20 shows 'MIRROR +SEEN/s +FILTERED +CAPTURED +DELIVERED +DROPPED +RING +STATE'
 }
 
 leave_top() {
 	press q
-	wait_for 10 gone "$terminal" || fail "top does not end"
+	wait_for 20 gone "$terminal" || fail "top does not end"
 }
 
 # As top has it: to three figures.
@@ -335,30 +335,30 @@ top_sees() {
 	watch_top
 	host_spawn a /dev/null /dev/null ping -q -n -i 0.01 192.0.2.2
 	ping=$child
-	expect "top: rates, while packets pass" wait_for 10 \
+	expect "top: rates, while packets pass" wait_for 20 \
 		shows "^busy +$some +$number +$some +$some +0 +[0-9]+% +attached"
-	expect "top: no ring" wait_for 10 shows "^none +$some +$number +$some +$some +0 +- +attached"
+	expect "top: no ring" wait_for 20 shows "^none +$some +$number +$some +$some +0 +- +attached"
 	kill "$ping"
-	expect "top: none when none pass" wait_for 10 shows_at_last '^busy( +0){5} +0% +attached'
+	expect "top: none when none pass" wait_for 20 shows_at_last '^busy( +0){5} +0% +attached'
 	serve 40000000
 	expect "a reader that stops: packets are lost" until_lost
-	expect "top: the ring is full" wait_for 10 \
+	expect "top: the ring is full" wait_for 20 \
 		shows "^stall( +$number){5} +(9[0-9]|100)% +attached"
-	expect "top: packets are dropped" wait_for 10 \
+	expect "top: packets are dropped" wait_for 20 \
 		shows "^stall( +$number){4} +$some +[0-9]+% +attached"
-	expect "top: why and how many" wait_for 10 shows_loss
+	expect "top: why and how many" wait_for 20 shows_loss
 	kill -CONT "$reader"
 	expect "top: it reads on, the ring gets empty" wait_for 20 shows_at_last '^stall.* 0% +attached'
 	leave_top
 	says '^stall: removed; [0-9]+ packets captured, [0-9]+ dropped: no_room [0-9]+$' ctl remove stall
 	ctl remove busy none >/dev/null
-	wait_for 10 gone "$reader" || fail "the fifo's reader does not end"
+	wait_for 20 gone "$reader" || fail "the fifo's reader does not end"
 	rm busy.pcapng none.pcap
 }
 
 top_closed() {
 	on_terminal "$T/top.out" "$VMIRRORCTL" top --interval 0.2
-	wait_for 10 is_shown || fail "top shows no mirror: $(cat "$T/top.out")"
+	wait_for 20 is_shown || fail "top shows no mirror: $(cat "$T/top.out")"
 	alive "$terminal" || fail "top ended at once: $(cat "$T/top.out")"
 	mark
 	close_terminal

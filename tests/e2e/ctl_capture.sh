@@ -27,7 +27,7 @@ to_file() {
 	all=$(pcap count "$T/wanted.pcap")
 	capture /dev/null "$T/c.err" -i net_tap0 -Q in -w got.pcapng "$@" -f "$filter"
 	host a python3 "$here/pcap.py" send cable0 "$T/in.pcap"
-	wait_for 10 is_delivered "$all" || fail "$all packets are not delivered: $filter"
+	wait_for 20 is_delivered "$all" || fail "$all packets are not delivered: $filter"
 	end_capture "$client" INT
 	readable got.pcapng
 	quietly "got.pcapng" editcap -F nsecpcap got.pcapng "$T/got.pcap"
@@ -81,13 +81,13 @@ shown() {
 	note "the first packet is shown after $ms ms, ping and all"
 	expect "within a second" test "$ms" -lt 1000
 	pings 9
-	wait_for 5 is_delivered 20 || fail "20 packets are not delivered"
+	wait_for 20 is_delivered 20 || fail "20 packets are not delivered"
 	end_capture "$client" INT
 	expect "all of them, both ways" test "$(grep -c 'ICMP echo re' "$T/shown")" = 20
 	expect "-e is passed on" grep -q 'ethertype IPv4' "$T/shown"
 	expect "and counted" test "$(counts "$T/c.err" captured)" = 20
 	expect "nothing is left" mirrors 0
-	expect "nor tcpdump" wait_for 5 nobody_else
+	expect "nor tcpdump" wait_for 20 nobody_else
 }
 
 # From Enter to the first packet, while some pass all the time.
@@ -104,7 +104,7 @@ at_once() {
 	expect "a person does not wait" test "$ms" -lt 2000
 	end_capture "$client" INT
 	kill "$ping"
-	wait_for 5 gone "$ping"
+	wait_for 20 gone "$ping"
 }
 
 download_shown() {
@@ -148,21 +148,21 @@ piped() {
 	: >"$T/c.err"
 	spawn "$T/fields" "$T/tshark.err" bash -c \
 		"'$VMIRRORCTL' capture -i 0 -w - -c 6 icmp 2>'$T/c.err' | tshark -l -r - -T fields -e icmp.type"
-	wait_for 10 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
+	wait_for 20 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
 	pings 3
-	wait_for 15 gone "$child" || fail "-w - | tshark does not end"
+	wait_for 20 gone "$child" || fail "-w - | tshark does not end"
 	expect "-w - | tshark -r -" test "$(sort "$T/fields" | uniq -c | xargs)" = "3 0 3 8"
 	read_fifo "$T/fifo" fifo.pcapng
 	capture /dev/null "$T/c.err" -i 0 -w "$T/fifo" -c 2 icmp
 	pings 1
 	end_capture "$client"
-	wait_for 15 gone "$reader" || fail "the fifo's reader does not end"
+	wait_for 20 gone "$reader" || fail "the fifo's reader does not end"
 	expect "a fifo" test "$(count_all fifo.pcapng)" = 2
 	# Whoever reads has seen enough.
 	spawn /dev/null "$T/c.err" bash -c "'$VMIRRORCTL' capture -i 0 icmp | head -n 1"
-	wait_for 10 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
+	wait_for 20 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
 	pings 50
-	wait_for 15 gone "$child" || fail "capture | head does not end"
+	wait_for 20 gone "$child" || fail "capture | head does not end"
 	expect "capture | head: nothing is left" mirrors 0
 }
 
@@ -183,7 +183,7 @@ lossy() {
 	wait_for 30 nothing_in_flight || fail "what is left does not get to the reader"
 	end_capture "$lossy" INT
 	end_capture "$all" INT
-	wait_for 15 gone "$reader" || fail "the fifo's reader does not end"
+	wait_for 20 gone "$reader" || fail "the fifo's reader does not end"
 	lost=$(counts "$T/c.err" dropped)
 	expect "the last words: $lost packets" test "$lost" -gt 0
 	expect "and why" grep -qx "$lost packets dropped: no_room $lost" "$T/c.err"
@@ -204,11 +204,11 @@ two_at_once() {
 	refused "a third into the same file" 1 "icmp.pcapng is being written by another capture" \
 		capture -i 0 -w icmp.pcapng
 	pings 5
-	wait_for 5 is_delivered 10
+	wait_for 20 is_delivered 10
 	end_capture "$first" INT
 	expect "one ends, the other goes on" mirrors 1
 	pings 5
-	wait_for 5 is_delivered 20
+	wait_for 20 is_delivered 20
 	end_capture "$client" TERM
 	expect "the first has its packets" test "$(count_all icmp.pcapng)" = 10
 	expect "and so has the other" test "$(tshark -r arp.pcapng -Y icmp 2>/dev/null | wc -l)" = 20
@@ -230,7 +230,7 @@ name_taken() {
 		lines = s.makefile()
 		sys.exit(any("error" in json.loads(lines.readline()) for _ in range(2)))
 	END
-	wait_for 5 gone "$client" || fail "capture goes on with another's mirror"
+	wait_for 20 gone "$client" || fail "capture goes on with another's mirror"
 	wait "$client" || code=$?
 	expect "a mirror that was replaced: capture ends with status 1" test $code = 1
 	expect "and says so" grep -q 'mirror0 was removed by somebody else' "$T/c.err"
@@ -247,11 +247,11 @@ killed() {
 		capture "$T/shown" "$T/c.err" -i 0 icmp
 		capture /dev/null "$T/c2.err" -i 0 -w k.pcapng icmp
 		pings 2
-		wait_for 5 is_delivered 4
+		wait_for 20 is_delivered 4
 		mark
 		pkill -"$how" --ns $$ --nslist net -x vmirrorctl
 		expect "kill -$how: the mirrors are gone within a second" within 1 mirrors 0
-		expect "and tcpdump" wait_for 5 nobody_else
+		expect "and tcpdump" wait_for 20 nobody_else
 		expect "and the file is whole" readable k.pcapng
 		expect "with what came" test "$(count_all k.pcapng)" = 4
 	done
@@ -268,18 +268,18 @@ twice() {
 	local code=0
 	rm -f ./*
 	capture "$T/shown" "$T/c.err" -i 0 "$@"
-	wait_for 10 heeds "$client" || fail "capture does not heed SIGINT"
+	wait_for 20 heeds "$client" || fail "capture does not heed SIGINT"
 	kill -STOP "$vm"
-	wait_for 10 stopped "$vm" || fail "vmirror is not stopped"
+	wait_for 20 stopped "$vm" || fail "vmirror is not stopped"
 	kill -INT "$client"
-	wait_for 10 not heeds "$client" || fail "SIGINT is not read"
+	wait_for 20 not heeds "$client" || fail "SIGINT is not read"
 	expect "Ctrl-C: it waits for a process that is stopped" alive "$client"
 	mark
 	kill -INT "$client"
 	expect "Ctrl-C again: it ends at once" within 1 gone "$client"
 	wait "$client" || code=$?
 	expect "with status 130" test $code = 130
-	expect "nor is tcpdump left" wait_for 5 nobody_else
+	expect "nor is tcpdump left" wait_for 20 nobody_else
 	mark
 	kill -CONT "$vm"
 	expect "when the process goes on the mirror is gone within a second" within 1 mirrors 0
@@ -294,10 +294,10 @@ shows() {
 on_terminal_captures() {
 	on_terminal "$T/terminal" "$VMIRRORCTL" capture -i 0 "$@"
 	client=$terminal
-	wait_for 10 is_capturing "$T/terminal" || fail "capture does not begin"
+	wait_for 20 is_capturing "$T/terminal" || fail "capture does not begin"
 	alive "$terminal" || fail "capture ended at once: $(cat "$T/terminal")"
 	client=$(pgrep -P "$terminal")
-	wait_for 10 heeds "$client" || fail "capture does not heed SIGINT"
+	wait_for 20 heeds "$client" || fail "capture does not heed SIGINT"
 }
 
 # To all that is in the terminal's foreground, while packets pass.
@@ -308,10 +308,10 @@ typed() {
 	on_terminal_captures icmp
 	wait_for 20 shows 50 || fail "no packets are shown"
 	press $'\x03'
-	wait_for 15 gone "$terminal" || fail "Ctrl-C does not end it"
+	wait_for 20 gone "$terminal" || fail "Ctrl-C does not end it"
 	wait "$terminal" || code=$?
 	kill "$ping"
-	wait_for 5 gone "$ping"
+	wait_for 20 gone "$ping"
 	plain "$T/terminal" >"$T/shown"
 	expect "Ctrl-C is typed: it ends well" test $code = 0
 	expect "what was captured is shown, all of it" test "$(grep -c 'ICMP echo re' "$T/shown")" = \
@@ -327,12 +327,12 @@ closed() {
 	rm -f ./*
 	on_terminal_captures "$@"
 	pings 2
-	wait_for 5 is_delivered 4 || fail "4 packets are not delivered"
+	wait_for 20 is_delivered 4 || fail "4 packets are not delivered"
 	mark
 	close_terminal
 	expect "a closed terminal: capture ends within a second" within 1 gone "$terminal"
 	expect "the mirror is gone" within 1 mirrors 0
-	expect "and tcpdump" wait_for 5 nobody_else
+	expect "and tcpdump" wait_for 20 nobody_else
 }
 
 # Counts for who looks on, and none for who asked for none.
@@ -346,11 +346,11 @@ told() {
 	# A ping and its answer are 98 bytes each: 196 of 1000.
 	spawn "$T/tty" /dev/null script -qec \
 		"'$VMIRRORCTL' capture -i 0 -w t.pcapng -a filesize:1 icmp" /dev/null
-	wait_for 10 mirrors 1 || fail "capture does not begin: $(cat "$T/tty")"
+	wait_for 20 mirrors 1 || fail "capture does not begin: $(cat "$T/tty")"
 	pings 1
-	expect "also to the end of its bytes" wait_for 10 grep -q $'\r2 packets, 19 % ' "$T/tty"
+	expect "also to the end of its bytes" wait_for 20 grep -q $'\r2 packets, 19 % ' "$T/tty"
 	pings 5
-	expect "which it reaches" wait_for 10 gone "$child"
+	expect "which it reaches" wait_for 20 gone "$child"
 	capture /dev/null "$T/c.err" -i 0 -w t.pcapng -S icmp
 	pings 3
 	sleep 2.2
@@ -358,7 +358,7 @@ told() {
 	expect "-S: every second" test "$(grep -c '^[0-9]* packets captured, 0 filtered, 0 dropped; [0-9]* a second$' "$T/c.err")" -ge 2
 	expect "no count that changes where there is no terminal" not grep -q $'\r' "$T/c.err"
 	spawn /dev/null "$T/c.err" "$VMIRRORCTL" capture -q -i 0 -w t.pcapng -c 1 icmp
-	wait_for 5 mirrors 1
+	wait_for 20 mirrors 1
 	pings 1
 	end_capture "$child"
 	expect "-q: not a word" test ! -s "$T/c.err"
@@ -378,11 +378,11 @@ ends_under_it() {
 	pings 2
 	kill -INT "$vm"
 	end_vmirror 20
-	wait_for 5 gone "$client" || fail "capture outlives its process"
+	wait_for 20 gone "$client" || fail "capture outlives its process"
 	wait "$client" || code=$?
 	expect "the process ends: so does capture, with status 1" test $code = 1
 	expect "which is said" grep -q '^vmirrorctl: the process has ended' "$T/c.err"
-	expect "and nothing is left" wait_for 5 nobody_else
+	expect "and nothing is left" wait_for 20 nobody_else
 }
 
 # shellcheck disable=SC2119 # without a mirror of its own

@@ -75,7 +75,7 @@ is_delivered() {
 
 # delivers PROCESS COUNT
 delivers() {
-	wait_for 10 is_delivered "$1" "$2" || fail "$2 packets are not delivered"
+	wait_for 20 is_delivered "$1" "$2" || fail "$2 packets are not delivered"
 }
 
 # shark NAME ARGUMENT...: tshark begins to capture into NAME.pcapng; its process id is in $child.
@@ -178,7 +178,7 @@ filter() {
 	end_shark one "$child" INT
 	expect "SIGINT: tshark ends well" test "$status" = 0
 	expect "with what matches the filter" has one 5 'icmp.type == 8'
-	expect "nothing is left" wait_for 5 nothing_left
+	expect "nothing is left" wait_for 20 nothing_left
 }
 
 at_once() {
@@ -200,7 +200,7 @@ at_once() {
 	end_shark ports "$child" TERM
 	expect "two ports: tshark ends well" test "$status" = 0
 	expect "with each packet of both" test "$(of_ports ports)" = "10 net_tap0 10 net_tap1"
-	expect "nothing is left" wait_for 5 nothing_left
+	expect "nothing is left" wait_for 20 nothing_left
 }
 
 options() {
@@ -224,7 +224,7 @@ options() {
 	pings_two 2
 	end_shark opt "$child"
 	expect "by its socket, all ports" test "$(of_ports opt)" = "2 net_tap0 2 net_tap1"
-	expect "nothing is left" wait_for 5 nothing_left
+	expect "nothing is left" wait_for 20 nothing_left
 }
 
 # refused_by_tshark WHAT REGEX ARGUMENT...: what vmirrorctl says tshark shows.
@@ -237,8 +237,8 @@ refused_by_tshark() {
 	grep -Eq "Error by extcap pipe: vmirrorctl: .*$regex" "$T/bad.err" ||
 		fail "$what: $(cat "$T/bad.err")"
 	note "$(grep vmirrorctl: "$T/bad.err")"
-	wait_for 5 nothing_left || fail "$what: a mirror is left"
-	wait_for 5 nobody_left || fail "$what: somebody is left"
+	wait_for 20 nothing_left || fail "$what: a mirror is left"
+	wait_for 20 nobody_left || fail "$what: somebody is left"
 	echo "ok $what"
 }
 
@@ -289,8 +289,8 @@ killed() {
 		delivers "$vm" 100
 	fi
 	end_shark killed "$shark" KILL
-	expect "kill -9, $how: no mirror is left" wait_for 5 nothing_left
-	expect "nor anybody" wait_for 10 nobody_left
+	expect "kill -9, $how: no mirror is left" wait_for 20 nothing_left
+	expect "nor anybody" wait_for 20 nobody_left
 	[ -z "$flood" ] || kill "$flood"
 }
 
@@ -315,7 +315,7 @@ ends() {
 	expect "SIGINT, and more go on: tshark ends well" test "$status" = 0
 	expect "without a word" not grep -q vmirrorctl "$T/many.err"
 	kill "$flood"
-	expect "nothing is left" wait_for 5 nothing_left
+	expect "nothing is left" wait_for 20 nothing_left
 	killed idle
 	killed busy
 }
@@ -343,15 +343,15 @@ process_gone() {
 	pings_two 5
 	delivers "$two" 10
 	kill -INT "$two"
-	wait_for 15 gone "$two" || fail "the second vmirror does not end"
+	wait_for 20 gone "$two" || fail "the second vmirror does not end"
 	pings 5
 	delivers "$vm" 10
 	end_shark rest "$child" INT
 	expect "one of two: tshark goes on with the other" has rest 20 icmp
 	expect "and ends well" test "$status" = 0
 	expect "it says which" grep -q "${ended//%s/$two}" "$T/rest.err"
-	expect "nothing is left" wait_for 5 nothing_left
-	expect "nor anybody" wait_for 5 nobody_left
+	expect "nothing is left" wait_for 20 nothing_left
+	expect "nor anybody" wait_for 20 nobody_left
 }
 
 # More than tshark takes: as much as there can be.
@@ -385,7 +385,7 @@ fewer_rights() {
 		setpriv --reuid 65534 --regid 65534 --groups users \
 		tshark -q -w "$theirs/theirs.pcapng" -i vmirror -f icmp -c 4 \
 		-o "extcap.vmirror.control:$T/control" -o extcap.vmirror.port:net_tap0
-	wait_for 15 is_theirs || fail "they cannot capture: $(cat "$T/theirs.err")"
+	wait_for 20 is_theirs || fail "they cannot capture: $(cat "$T/theirs.err")"
 	pings_two 10
 	end_shark theirs "$child"
 	expect "with fewer rights: tshark ends well" test "$status" = 0

@@ -38,7 +38,7 @@ capture() {
 	shift 2
 	spawn "$out" "$err" "$VMIRRORCTL" capture "$@"
 	client=$child
-	wait_for 10 is_capturing "$err" || fail "capture does not begin: $(cat "$err")"
+	wait_for 20 is_capturing "$err" || fail "capture does not begin: $(cat "$err")"
 	alive "$client" || fail "capture ended at once: $(cat "$err")"
 }
 
@@ -46,7 +46,7 @@ capture() {
 end_capture() {
 	local code=0
 	[ -z "${2:-}" ] || kill "-$2" "$1"
-	wait_for 15 gone "$1" || fail "capture does not end"
+	wait_for 20 gone "$1" || fail "capture does not end"
 	wait "$1" || code=$?
 	[ $code -eq 0 ] || fail "capture ended with status $code"
 }
@@ -72,7 +72,7 @@ read_fifo() {
 	spawn "$2" /dev/null cat "$1"
 	# shellcheck disable=SC2034 # for the tests
 	reader=$child
-	wait_for 10 is_opening "$child" || fail "nobody opens $1"
+	wait_for 20 is_opening "$child" || fail "nobody opens $1"
 }
 
 # serve_more BYTES: the file that is served has so many from now on.

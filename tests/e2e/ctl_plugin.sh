@@ -27,7 +27,7 @@ alive_and_well() {
 
 captures() {
 	ctl capture -i net_tap0 -w got.pcapng -c 10 icmp &
-	wait_for 10 has_mirror || fail "$(cat "$T/ctl.err")"
+	wait_for 20 has_mirror || fail "$(cat "$T/ctl.err")"
 	alive_and_well
 	wait $! || fail "capture failed"
 	expect "a capture, which ends with its count" test "$(count_all got.pcapng)" = 10
@@ -46,8 +46,8 @@ start_testpmd --vdev net_tap0,iface=cable0 --vdev net_tap1,iface=cable1 -- -i \
 	--total-num-mbufs 8192 --auto-start
 host_plug a cable0 192.0.2.1/24
 host_plug b cable1 192.0.2.2/24
-wait_for 10 reached || fail "testpmd does not forward"
-wait_for 10 said 'control socket:' || fail "no control socket: $(grep vmirror: "$host_log")"
+wait_for 20 reached || fail "testpmd does not forward"
+wait_for 20 said 'control socket:' || fail "no control socket: $(grep vmirror: "$host_log")"
 expect "it is found, by its socket" grep -q "^dpdk-testpmd, process $pmd:" <(ctl version)
 expect "with its ports" grep -q '^ *1  net_tap1' <(ctl ports)
 captures

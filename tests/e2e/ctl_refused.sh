@@ -99,7 +99,7 @@ fewer_rights() {
 	expect "and what they may" grep -q 'files of your own' <(somebody version)
 	spawn /dev/null "$T/c.err" setpriv --reuid 65534 --regid 65534 --groups users "$VMIRRORCTL" \
 		--control "$T/control" capture -i 0 -w theirs.pcapng
-	wait_for 10 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
+	wait_for 20 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"
 	end_capture "$child" INT
 	expect "their file is theirs" test "$(stat -c %u theirs.pcapng)" = 65534
 	readable theirs.pcapng

@@ -166,26 +166,26 @@ commands() {
 	capture /dev/null "$T/c.err" -i 0 -Q in -w z.pcapng -b filesize:300 -z 'gzip -9'
 	send_often 3
 	end_capture "$client" INT
-	expect "-z 'gzip -9': each of them" wait_for 10 is_packed
+	expect "-z 'gzip -9': each of them" wait_for 20 is_packed
 	gunzip ./*.gz
 	expect "when it was whole" all_of z_*.pcapng
 	rm -f ./*
 	capture /dev/null "$T/c.err" -i 0 -Q in -w-z.pcapng -b filesize:300 -z gzip
 	send_often 1
 	end_capture "$client" INT
-	expect "-z: a name that begins as an option does" wait_for 10 is_packed
+	expect "-z: a name that begins as an option does" wait_for 20 is_packed
 	rm -f ./*
 	capture /dev/null "$T/c.err" -i 0 -Q in -w z.pcapng -b filesize:100 -b files:2 -z gzip
 	send_often 3
 	end_capture "$client" INT
-	expect "-z with -b files:2: packed" wait_for 10 is_packed
+	expect "-z with -b files:2: packed" wait_for 20 is_packed
 	expect "the last two stay" test "$(count_files)" = 2
 	rm -f ./*
 	capture /dev/null "$T/c.err" -i 0 -P -w t.pcap -C 1 -W 2 -z gzip
 	download
 	download
 	end_capture "$client" INT
-	expect "-z with -C 1 -W 2: packed" wait_for 10 is_packed
+	expect "-z with -C 1 -W 2: packed" wait_for 20 is_packed
 	expect "and again from the first" test "$(find . -type f | sort | xargs)" = "./t.pcap0.gz ./t.pcap1.gz"
 	rm -f ./*
 }
@@ -200,7 +200,7 @@ as_user() {
 	send_often 3
 	expect "-Z nobody: it is he who captures" test "$(stat -c %U "/proc/$client")" = nobody
 	end_capture "$client" INT
-	expect "and who runs -z" wait_for 10 is_packed
+	expect "and who runs -z" wait_for 20 is_packed
 	expect "whose files they are" test "$(stat -c %U z_*.pcapng.gz | sort -u)" = nobody
 	gunzip ./*.gz
 	expect "nothing is lost" all_of z_*.pcapng
@@ -223,12 +223,12 @@ ends() {
 	for how in KILL HUP TERM; do
 		capture /dev/null "$T/c.err" -i 0 -w k.pcapng -b filesize:200
 		send_often 1
-		wait_for 10 are 2 || fail "no second file"
+		wait_for 20 are 2 || fail "no second file"
 		sleep 0.3
 		mark
 		kill "-$how" "$client"
 		expect "kill -$how: the mirror is gone within a second" within 1 mirrors 0
-		wait_for 5 gone "$client" || fail "it does not end"
+		wait_for 20 gone "$client" || fail "it does not end"
 		expect "and nothing but captures is left" test "$(find . -type f | grep -vc '^./k_000[0-9][0-9]_')" = 0
 		quietly "those" capinfos k_*
 		rm -f ./*
@@ -241,7 +241,7 @@ ends_under_it() {
 	send_often 3
 	kill -INT "$vm"
 	end_vmirror 20
-	wait_for 5 gone "$client" || fail "capture outlives its process"
+	wait_for 20 gone "$client" || fail "capture outlives its process"
 	wait "$client" || code=$?
 	expect "the process ends: so does capture, with status 1" test $code = 1
 	expect "what it wrote is there" all_of u_*.pcapng

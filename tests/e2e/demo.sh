@@ -79,7 +79,7 @@ as_printed() {
 	wait_for 20 grep -q ' 192\.0\.2\.1\.[0-9]* > 192\.0\.2\.2\.80: Flags \[S\]' "$T/other" ||
 		fail "the command that $1 prints shows no packets: $(cat "$T/other")"
 	echo "ok the command that is printed shows curl's packets"
-	wait_for 10 heeds "$(pgrep -P "$terminal")" || fail "it does not heed signals"
+	wait_for 20 heeds "$(pgrep -P "$terminal")" || fail "it does not heed signals"
 	press $'\x03'
 	end_capture "$terminal"
 	plain "$T/other" >"$T/other.lines"

@@ -49,12 +49,12 @@ tap_deleted() {
 	ip link del mon0
 	expect "tap deleted: 200 pings" pings 200
 	expect "tap deleted: a download" download
-	expect "tap deleted: said" wait_for 10 said "live|mon0"
-	expect "tap deleted: it is back" wait_for 5 said "interface mon0 is back"
+	expect "tap deleted: said" wait_for 20 said "live|mon0"
+	expect "tap deleted: it is back" wait_for 20 said "interface mon0 is back"
 	watch mon0 "$T/again.pcap"
 	watcher=$child
 	expect "tap back: 20 pings" pings 20
-	expect "tap back: they are seen on it" wait_for 5 packets "$T/again.pcap" 40
+	expect "tap back: they are seen on it" wait_for 20 packets "$T/again.pcap" 40
 	over
 	unwatch "$watcher" "$T/again.pcap"
 	expect "tap deleted: loss counted" lost live
@@ -67,12 +67,12 @@ tap_moved() {
 	setting --mirror "name=live,port=net_tap0,sink=[net_tap_live,iface=mon0]"
 	ip link set mon0 netns "${world_hosts[a]}"
 	expect "tap moved: 50 pings" pings 50
-	expect "tap moved: said" wait_for 10 said "mon0 refuses packets"
+	expect "tap moved: said" wait_for 20 said "mon0 refuses packets"
 	host a ip link set mon0 up
 	watch mon0 "$T/moved.pcap" a
 	watcher=$child
 	expect "tap moved: 20 pings" pings 20
-	expect "tap moved: they are seen on it" wait_for 5 packets "$T/moved.pcap" 40
+	expect "tap moved: they are seen on it" wait_for 20 packets "$T/moved.pcap" 40
 	unwatch "$watcher" "$T/moved.pcap"
 	over
 	expect "tap moved: loss counted" lost live
@@ -85,12 +85,12 @@ tap_down() {
 	ip link set mon0 down
 	expect "tap down: 200 pings" pings 200
 	expect "tap down: a download" download
-	expect "tap down: said" wait_for 10 said "live|mon0"
+	expect "tap down: said" wait_for 20 said "live|mon0"
 	ip link set mon0 up
 	watch mon0 "$T/again.pcap"
 	watcher=$child
 	expect "tap up again: 20 pings" pings 20
-	expect "tap up again: they are seen on it" wait_for 5 packets "$T/again.pcap" 40
+	expect "tap up again: they are seen on it" wait_for 20 packets "$T/again.pcap" 40
 	over
 	unwatch "$watcher" "$T/again.pcap"
 	expect "tap down: loss counted" lost live
@@ -103,7 +103,7 @@ disk_full() {
 	setting_disk
 	expect "disk full: a download" download
 	expect "disk full: 200 pings" pings 200
-	expect "disk full: said" wait_for 10 said "full|$T/disk/full.pcap"
+	expect "disk full: said" wait_for 20 said "full|$T/disk/full.pcap"
 	over
 	whole=$(pcap count "$T/disk/full.pcap")
 	delivered=$(counter full delivered)

@@ -121,7 +121,7 @@ rotated() {
 	expect "of the others three are left" test "$(find . -name 'few_*' | wc -l)" = 3
 	last=$(find . -name 'few_*' | sort | tail -1)
 	expect "the last ones" test "${last:6:5}" -gt 10
-	expect "a program ran for each" wait_for 5 grep -q "${last##*/}" "$T/done"
+	expect "a program ran for each" wait_for 20 grep -q "${last##*/}" "$T/done"
 	expect "for ${last:6:5} files" test "$(wc -l <"$T/done")" = $((10#${last:6:5}))
 	expect "a file a second" test "$(find . -name 'timed_*' | wc -l)" -ge 5
 	readable timed_*.pcapng
@@ -164,7 +164,7 @@ streams() {
 	spawn "$T/read.pcapng" /dev/null cat "$T/fifo"
 	reader=$child
 	replay mixed "name=fifo,sink=[file,path=$T/fifo]"
-	wait_for 10 gone "$reader" || fail "the fifo's reader still waits"
+	wait_for 20 gone "$reader" || fail "the fifo's reader still waits"
 	mv "$T/read.pcapng" .
 	readable read.pcapng
 	as_sent read.pcapng
@@ -240,10 +240,10 @@ threads() {
 	endless "name=m,sink=[file,path=m.pcapng]"
 	# Where the file system writes at once there are none.
 	if [[ $(stat -f -c %T .) == ext* ]]; then
-		expect "the kernel has a thread for io_uring" wait_for 5 works
+		expect "the kernel has a thread for io_uring" wait_for 20 works
 	fi
 	if [ ${#cores[@]} -gt 1 ]; then
-		expect "no thread may run on the core that forwards" wait_for 5 off_core
+		expect "no thread may run on the core that forwards" wait_for 20 off_core
 	fi
 	stop_vmirror INT
 }

@@ -77,7 +77,7 @@ full() {
 	endless "name=drop,sink=[file,path=$T/disk/drop.pcapng,on_full=drop]"
 	expect "full, on_full=drop: said" wait_for 20 said "mirror 'drop': .*its disk is full"
 	rm "$T/disk/other"
-	expect "room again: said" wait_for 10 said "mirror 'drop' is well again"
+	expect "room again: said" wait_for 20 said "mirror 'drop' is well again"
 	stop_vmirror INT
 	[ "$(counter drop write_error)" -gt 0 ] || fail "no loss was counted"
 	expect "what was written before and after can be read" whole "$T/disk/drop.pcapng"
@@ -112,14 +112,14 @@ removed() {
 	sleep 0.6
 	: >sub/m.pcapng
 	expect "the file is emptied: said" \
-		wait_for 5 said "mirror 'm' failed: .*truncated or overwritten by somebody else"
+		wait_for 20 said "mirror 'm' failed: .*truncated or overwritten by somebody else"
 	stop_vmirror INT
 	rm -rf ./*
 
 	mkdir sub
 	endless "name=m,sink=[file,path=sub/m.pcapng]"
 	rm sub/m.pcapng
-	expect "the file is removed: said" wait_for 5 said "mirror 'm': .*was removed"
+	expect "the file is removed: said" wait_for 20 said "mirror 'm': .*was removed"
 	stop_vmirror INT
 	rm -rf ./*
 
@@ -127,7 +127,7 @@ removed() {
 	endless "name=m,sink=[file,path=sub/m.pcapng,rotate_seconds=1]"
 	rm -rf sub
 	expect "the directory is removed: said, with the next file" \
-		wait_for 5 said "mirror 'm' failed: .*sub"
+		wait_for 20 said "mirror 'm' failed: .*sub"
 	stop_vmirror INT
 	[ "$(counter m sink_rejected)" -gt 0 ] || fail "no loss was counted"
 	rm -rf ./*
@@ -152,7 +152,7 @@ fifos() {
 	kill -CONT "$reader"
 	sleep 1
 	stop_vmirror INT
-	wait_for 10 gone "$reader" || fail "the reader still waits"
+	wait_for 20 gone "$reader" || fail "the reader still waits"
 	expect "what it has got can be read" whole "$T/slow.pcapng"
 	expect "it is what is counted" test "$(wc -l <"$T/times")" = "$(counter slow delivered)"
 	sound "$T/slow.pcapng"
@@ -164,13 +164,13 @@ fifos() {
 	sleep 0.5
 	kill -KILL "$reader"
 	wait "$reader" 2>/dev/null || true
-	expect "a reader that goes: said" wait_for 10 said "mirror 'gone': .*its reader has gone"
+	expect "a reader that goes: said" wait_for 20 said "mirror 'gone': .*its reader has gone"
 	spawn "$T/new.pcapng" /dev/null cat f
 	reader=$child
-	expect "another comes: said" wait_for 10 said "mirror 'gone': .* is back"
+	expect "another comes: said" wait_for 20 said "mirror 'gone': .* is back"
 	sleep 1
 	stop_vmirror INT
-	wait_for 10 gone "$reader" || fail "the reader still waits"
+	wait_for 20 gone "$reader" || fail "the reader still waits"
 	[ "$(counter gone sink_rejected)" -gt 0 ] || fail "no loss was counted"
 	expect "and can read from its first packet" whole "$T/new.pcapng"
 	[ "$(wc -l <"$T/times")" -gt 1000 ] || fail "it got next to nothing"
@@ -182,7 +182,7 @@ fifos() {
 	endless "name=none,sink=[file,path=f]"
 	kill -KILL "$reader"
 	wait "$reader" 2>/dev/null || true
-	wait_for 10 said "mirror 'none': .*its reader has gone" || fail "not said"
+	wait_for 20 said "mirror 'none': .*its reader has gone" || fail "not said"
 	rm f
 	sleep 1.5
 	expect "a fifo that is removed does not become a file" test ! -e f
@@ -266,9 +266,9 @@ forwards() {
 	serve 20000000
 	pings 200
 	download
-	expect "a disk that is full: said" wait_for 10 said "mirror 'full': .*its disk is full"
-	expect "a directory that is removed: said" wait_for 10 said "mirror 'dir' failed: .*sub"
-	expect "a reader that goes: said" wait_for 10 said "mirror 'left': .*its reader has gone"
+	expect "a disk that is full: said" wait_for 20 said "mirror 'full': .*its disk is full"
+	expect "a directory that is removed: said" wait_for 20 said "mirror 'dir' failed: .*sub"
+	expect "a reader that goes: said" wait_for 20 said "mirror 'left': .*its reader has gone"
 	download
 	pings 200
 	kill -KILL "$stopped"

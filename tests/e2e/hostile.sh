@@ -65,7 +65,7 @@ truncated_by_somebody() {
 	# It is looked at 20 times a second.
 	sleep 0.5
 	: >m.pcap
-	wait_for 5 is_told || fail "nothing is said of a truncated file"
+	wait_for 20 is_told || fail "nothing is said of a truncated file"
 	expect "a truncated file is told of" is_told
 	stop_vmirror TERM
 	expect "and counted" test "$(counter m state)" = failed

@@ -56,7 +56,7 @@ through() {
 	done
 	expect "the XDP program is off the interface" no_program s3
 	host_remove collector
-	wait_for 10 no_interface s3 || fail "s3 stays"
+	wait_for 20 no_interface s3 || fail "s3 stays"
 }
 
 no_program() {

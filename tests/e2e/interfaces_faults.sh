@@ -15,11 +15,12 @@ said() {
 	sed '1,/^vmirror: forwarding/d' "$T/err" | grep -q "^vmirror: mirror 'm': .*$1"
 }
 
+# The other end first: a mirror that finds s0 up and without a link says so, and is silent then.
 make_veth() {
 	ip link add s0 type veth peer name p0
 	ip link set p0 netns "${world_hosts[collector]}"
-	ip link set s0 up
 	host collector ip link set p0 up
+	ip link set s0 up
 }
 
 # watching FILE: the other end, from here on.
@@ -45,7 +46,7 @@ setting() {
 
 over() {
 	kill -INT "$flow"
-	wait_for 10 gone "$flow" || fail "ping goes on"
+	wait_for 20 gone "$flow" || fail "ping goes on"
 	expect "$1: no ping was lost all the while: $(grep transmitted "$T/flow")" \
 		all_answered
 	stop_vmirror INT
@@ -53,7 +54,7 @@ over() {
 	host_remove a
 	host_remove b
 	host_remove collector
-	wait_for 10 no_interface s0 || fail "s0 stays"
+	wait_for 20 no_interface s0 || fail "s0 stays"
 }
 
 # The one on its way when ping was interrupted may lack its answer.
@@ -69,7 +70,7 @@ seen_pings() {
 	local before
 	before=$(pcap count "$T/again.pcap")
 	pings 20
-	wait_for 5 packets "$T/again.pcap" $((before + 40))
+	wait_for 20 packets "$T/again.pcap" $((before + 40))
 }
 
 deleted() {
@@ -81,14 +82,14 @@ deleted() {
 	download
 	# What tcpdump has not written yet when its interface goes, it never does.
 	expect "$1: it shows what it should" \
-		wait_for 5 packets "$T/first.pcap" $(($(pcap count well.pcap) - start))
+		wait_for 20 packets "$T/first.pcap" $(($(pcap count well.pcap) - start))
 	before=$(descriptors)
 	ip link del s0
 	expect "$1, deleted: a download" download
-	expect "$1, deleted: said" wait_for 5 said "interface s0 is gone"
+	expect "$1, deleted: said" wait_for 20 said "interface s0 is gone"
 	sleep 0.5
 	make_veth
-	expect "$1, made again: said" wait_for 5 said "interface s0 is back"
+	expect "$1, made again: said" wait_for 20 said "interface s0 is back"
 	watching again
 	shown "$1, made again"
 	expect "$1, made again: as many descriptors as before, $before" \
@@ -103,7 +104,7 @@ deleted() {
 
 down() {
 	ip link set s0 down
-	expect "$1, down: said" wait_for 5 said "interface s0 is down"
+	expect "$1, down: said" wait_for 20 said "interface s0 is down"
 	expect "$1, down: a download" download
 	ip link set s0 up
 	sleep 0.2
@@ -157,7 +158,7 @@ slow() {
 killed() {
 	setting net_af_xdp,iface=s0
 	kill -KILL "$vm"
-	wait_for 10 gone "$vm" || fail "vmirror was killed and lives"
+	wait_for 20 gone "$vm" || fail "vmirror was killed and lives"
 	wait "$vm" 2>/dev/null || true
 	expect "killed: its program is there still" has_program s0
 	host_remove a

@@ -286,7 +286,7 @@ serve() {
 	head -c "$1" /dev/urandom >"$T/www/file"
 	host_spawn b "$T/www.out" "$T/www.err" \
 		python3 -m http.server --bind 192.0.2.2 -d "$T/www" 80
-	wait_for 10 serving || fail "the web server did not start"
+	wait_for 20 serving || fail "the web server did not start"
 }
 
 # Fetches that file on a.
@@ -321,7 +321,7 @@ watch() {
 	else
 		spawn /dev/null "$2.err" "${command[@]}"
 	fi
-	wait_for 10 is_listening "$2.err" || fail "tcpdump did not start on $1"
+	wait_for 20 is_listening "$2.err" || fail "tcpdump did not start on $1"
 }
 
 # unwatch [PROCESS FILE]... tcpdump gets its last packets up to a second late, and none after a
@@ -330,7 +330,7 @@ unwatch() {
 	sleep 1.1
 	while [ $# -gt 0 ]; do
 		kill -INT "$1" 2>/dev/null || true
-		wait_for 10 gone "$1" || fail "tcpdump did not end"
+		wait_for 20 gone "$1" || fail "tcpdump did not end"
 		grep -q '^0 packets dropped by kernel' "$2.err" ||
 			fail "tcpdump itself lost packets: $(grep dropped "$2.err")"
 		shift 2

@@ -60,7 +60,7 @@ killed() {
 	sleep 0.3
 	kill -KILL "$vm"
 	wait "$vm" 2>/dev/null || true
-	wait_for 5 no_interface mon0 || fail "mon0 outlives its vmirror"
+	wait_for 20 no_interface mon0 || fail "mon0 outlives its vmirror"
 	packets report.pcap 1 || fail "no packet can be read from report.pcap"
 	capinfos -c report.pcap >/dev/null 2>&1 || tcpdump -r report.pcap -c 1 >/dev/null 2>&1 ||
 		fail "report.pcap cannot be read"

@@ -54,8 +54,8 @@ exactness() {
 	host_plug a cable0 192.0.2.1/24
 	host a ip link set cable0 mtu 9000
 	host a "$here/pcap.py" send cable0 "$T/in.pcap"
-	wait_for 10 packets "$T/live.pcap" "$n" || true
-	wait_for 5 packets "$T/cut.pcap" "$n" || true
+	wait_for 20 packets "$T/live.pcap" "$n" || true
+	wait_for 20 packets "$T/cut.pcap" "$n" || true
 	sleep 1
 	expect "mon0 shows all $n packets, byte for byte" same "$T/in.pcap" "$T/live.pcap"
 	expect "mon1 shows their first 64 bytes" same "$T/in.pcap" "$T/cut.pcap" snaplen=64

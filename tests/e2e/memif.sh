@@ -64,7 +64,7 @@ two_hosts \
 serve 200000
 wait_for 40 delivers "$T/peer.pcap" || nothing_arrives
 download
-wait_for 10 caught_up || same here.pcap there.pcap || fail "the peer has not what we have"
+wait_for 20 caught_up || same here.pcap there.pcap || fail "the peer has not what we have"
 expect "the peer gets every frame, byte for byte" same here.pcap there.pcap
 expect "which are some hundred" packets there.pcap 100
 
@@ -72,7 +72,7 @@ for signal in KILL INT; do
 	kill "-$signal" "$peer"
 	wait_for 20 gone "$peer" || fail "dpdk-testpmd does not end"
 	expect "the hosts still talk when the peer is gone ($signal)" pings 50
-	wait_for 10 said 'mirror .shm.: .*its server has gone' || fail "nothing is said of it"
+	wait_for 20 said 'mirror .shm.: .*its server has gone' || fail "nothing is said of it"
 	start_peer "$T/again.pcap"
 	wait_for 40 delivers "$T/again.pcap" || nothing_arrives
 	echo "ok and mirroring goes on when it is back"

@@ -74,7 +74,7 @@ received() {
 	watch eth0 "$T/b.pcap" b
 	watcher=$child
 	pcap send tee1 "$T/in.pcap"
-	expect "iface= receives" wait_for 10 has_received tee
+	expect "iface= receives" wait_for 20 has_received tee
 	unwatch "$watcher" "$T/b.pcap"
 	expect "nothing of it reaches a host" test "$(pcap count "$T/b.pcap")" = 0
 }
@@ -124,7 +124,7 @@ emptied() {
 	pings 10
 	expect "packets are in the file" packets "$FILE" 20
 	ovs-vsctl set Interface report options:n_rxq_desc=1024
-	expect "a port that is reconfigured empties its file" wait_for 5 is_empty "$FILE"
+	expect "a port that is reconfigured empties its file" wait_for 20 is_empty "$FILE"
 	settle
 	pings 10
 	expect "and goes on" packets "$FILE" 20
@@ -146,10 +146,10 @@ refused() {
 
 	ovs-vsctl --no-wait add-port br0 bad -- set Interface bad type=dpdk \
 		options:dpdk-devargs="\"net_tap_bad,iface=bad0\"" options:n_rxq=1
-	expect "net_tap with too few rx queues never comes up" wait_for 5 \
+	expect "net_tap with too few rx queues never comes up" wait_for 20 \
 		says "net_tap_bad: number of rx queues 1 must be equal to number of tx queues 2"
 	ovs-vsctl --no-wait del-port br0 bad
-	expect "its interface goes with the port" wait_for 5 no_interface bad0
+	expect "its interface goes with the port" wait_for 20 no_interface bad0
 	settle
 }
 
@@ -162,7 +162,7 @@ restarted() {
 	start_vswitchd "$without_hugepages"
 	# The hosts say something soon, ping or no ping.
 	wait_for 20 has_fewer "$FILE" 60 || fail "the new ovs-vswitchd did not empty the file"
-	expect "no-flood is forgotten" wait_for 10 flood_is_on report
+	expect "no-flood is forgotten" wait_for 20 flood_is_on report
 	settle
 	pings 10
 	expect "the mirror is not" packets "$FILE" 20

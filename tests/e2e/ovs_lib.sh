@@ -129,7 +129,7 @@ traffic() {
 	wire=$child
 	pings 50
 	download
-	wait_for 10 has_the_wire "$1" ||
+	wait_for 20 has_the_wire "$1" ||
 		fail "$(count "$1") packets in $1, $(count "$T/wire.pcap") on the wire"
 	unwatch "$wire" "$T/wire.pcap"
 	expect "${1##*/}: all $(count "$1") packets of the wire, byte for byte" same_as_wire "$1"

@@ -101,7 +101,7 @@ mirror() {
 	watch mon0 "$T/live.pcap"
 	watcher=$child
 	pings 20
-	wait_for 5 packets "$T/live.pcap" 40 || true
+	wait_for 20 packets "$T/live.pcap" 40 || true
 	expect "port=all has each packet once" test "$(pcap count "$T/live.pcap")" -ge 40
 	expect "port=all has each packet once" test "$(pcap count "$T/live.pcap")" -le 44
 	expect "snaplen=64 cuts them" test "$(pcap sizes "$T/live.pcap" | sort -n | tail -n 1)" = 64

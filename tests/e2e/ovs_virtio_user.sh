@@ -42,7 +42,7 @@ too_many_regions() {
 delivered() {
 	start_peer
 	example virtio_user start
-	expect "virtio_user meets its peer" wait_for 10 has_link
+	expect "virtio_user meets its peer" wait_for 20 has_link
 	traffic "$T/peer.pcap"
 	stop_peer
 	settle

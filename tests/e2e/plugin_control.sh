@@ -28,14 +28,14 @@ capture() {
 	local file=$1
 	shift
 	spawn "$file.out" "$file.err" "$VMIRRORCTL" capture -i net_af_packet_a -w "$file" "$@"
-	wait_for 10 has_mirror || fail "no capture: $(cat "$file.err")"
+	wait_for 20 has_mirror || fail "no capture: $(cat "$file.err")"
 }
 
 # end_capture STATUS [SIGNAL]
 end_capture() {
 	local got=0
 	[ -z "${2:-}" ] || kill "-$2" "$child"
-	wait_for 10 gone "$child" || fail "the capture does not end"
+	wait_for 20 gone "$child" || fail "the capture does not end"
 	wait "$child" || got=$?
 	[ "$got" = "$1" ] || fail "the capture ended with $got: $(cat "$T"/*.pcapng.err)"
 }
@@ -81,7 +81,7 @@ expect "nothing is left of it" no_mirror
 
 "$VMIRRORCTL" capture -i net_af_packet_a -c 10 -w "$T/ten.pcapng" icmp 2>"$T/ten.err" &
 child=$!
-wait_for 10 has_mirror
+wait_for 20 has_mirror
 pings 20
 end_capture 0
 expect "ten, as asked for" test "$(tshark -r "$T/ten.pcapng" 2>/dev/null | wc -l)" = 10

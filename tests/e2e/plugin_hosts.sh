@@ -80,7 +80,7 @@ later() {
 	testpmd_do start
 	mkdir "$T/later"
 	expect "a sink that cannot be made is made when it can be" \
-		wait_for 15 packets "$T/later/web.pcap" 10
+		wait_for 20 packets "$T/later/web.pcap" 10
 	expect "and was told of once" test "$(grep -c 'tried again' "$host_log")" = 1
 	testpmd_do quit
 	end_testpmd

@@ -55,7 +55,7 @@ add_a() {
 port_again() {
 	local before wire round
 	ovs-vsctl del-port br0 a
-	expect "the port that was deleted is not mirrored" wait_for 10 stat_is all hooks 0
+	expect "the port that was deleted is not mirrored" wait_for 20 stat_is all hooks 0
 	add_a
 	for ((round = 0; round < rounds; round++)); do
 		ovs-vsctl --timeout=20 del-port br0 a || fail "del-port: $(ovs_log)"
@@ -63,14 +63,14 @@ port_again() {
 	done
 	alive "$vswitchd" || fail "ovs-vswitchd died: $(ovs_log)"
 	echo "ok $rounds times a port was deleted and made again"
-	expect "and is when it is back" wait_for 10 hooked all 2
+	expect "and is when it is back" wait_for 20 hooked all 2
 	settle
 	before=$(pcap count "$T/all.pcap")
 	watch eth0 "$T/wire.pcap" a
 	wire=$child
 	pings 20
 	download
-	wait_for 10 tail_agrees "$before" || true
+	wait_for 20 tail_agrees "$before" || true
 	unwatch "$wire" "$T/wire.pcap"
 	tail_agrees "$before" || true
 	expect "byte for byte" same_as_wire "$T/tail.pcap"

@@ -50,7 +50,7 @@ whole() {
 	wire=$child
 	vm_pings 30
 	unwatch "$wire" "$T/wire.pcap"
-	wait_for 10 agrees "$T/$2.pcap" 60 || true
+	wait_for 20 agrees "$T/$2.pcap" 60 || true
 }
 
 dpdk_port() {
@@ -108,7 +108,7 @@ download_shown() {
 	settle
 	capture "$T/c.err" -i a -n tcp port 80
 	download
-	wait_for 10 shows_end || fail "curl's last packets are not shown: $(tail -n 5 "$T/c.err.out")"
+	wait_for 20 shows_end || fail "curl's last packets are not shown: $(tail -n 5 "$T/c.err.out")"
 	end_capture 0 INT
 	expect "curl's first packet is shown" grep -q \
 		' 192\.0\.2\.1\.[0-9]* > 192\.0\.2\.2\.80: Flags \[S\]' "$T/c.err.out"
@@ -192,7 +192,7 @@ long_packets() {
 	vm_settle
 	# Whom they are for has no room for them.
 	host g ping -q -n -c 5 -i 0.1 -W 1 -M "do" -s 2500 192.0.2.1 >/dev/null || true
-	wait_for 10 is_long || fail "packets of 2542 bytes are not captured: $(ovs_log)"
+	wait_for 20 is_long || fail "packets of 2542 bytes are not captured: $(ovs_log)"
 	end_capture 0 INT
 	expect "long packets are whole" is_long
 }
@@ -258,7 +258,7 @@ openflow13() {
 # Whatever a Mirror that comes or goes costs, it is packets that begin a flow.
 forwarded() {
 	kill -INT "$along"
-	wait_for 10 gone "$along" || fail "ping does not end"
+	wait_for 20 gone "$along" || fail "ping does not end"
 	note "$(grep transmitted "$T/all_along")"
 	lost=$(sed -n 's/.* \([0-9]*\)\(\.[0-9]*\)*% packet loss.*/\1/p' "$T/all_along")
 	expect "the switch has forwarded all along" test "$lost" -lt 10

@@ -31,7 +31,7 @@ begin_one() {
 	capture "$file.err" -i vm -w "$file" "$@"
 	vm_settle
 	vm_pings 10
-	wait_for 10 has_pings "$file" 20 || fail "$file has no packets"
+	wait_for 20 has_pings "$file" 20 || fail "$file has no packets"
 }
 
 guard_of() {
@@ -79,7 +79,7 @@ early() {
 		wait_for 30 gone "$client" || fail "the capture does not end"
 		code=0
 		wait "$client" || code=$?
-		expect "told to end after ${i}50 ms or so, it does ($code)" wait_for 5 nothing_left
+		expect "told to end after ${i}50 ms or so, it does ($code)" wait_for 20 nothing_left
 	done
 }
 
@@ -95,7 +95,7 @@ terminal() {
 	local terminal=$child
 	wait_for 30 of_terminal || fail "no capture: $(cat "$T/terminal.out")"
 	kill -KILL "$terminal"
-	expect "the terminal is closed: nothing is left" wait_for 10 nothing_left
+	expect "the terminal is closed: nothing is left" wait_for 20 nothing_left
 	expect "and the file is whole" readable "$T/terminal.pcapng"
 	spawn "$T/terminal.out" "$T/terminal.err" script -qec \
 		"exec '$VMIRROR_OVS' capture -i vm -w '$T/terminal.pcapng' icmp" /dev/null
@@ -110,15 +110,15 @@ terminal() {
 killed() {
 	begin_one "$T/killed.pcapng"
 	end_capture 137 KILL
-	expect "killed: its guard cleans up" wait_for 5 nothing_left
-	expect "and vmirrorctl ends the file" wait_for 5 readable "$T/killed.pcapng"
+	expect "killed: its guard cleans up" wait_for 20 nothing_left
+	expect "and vmirrorctl ends the file" wait_for 20 readable "$T/killed.pcapng"
 	expect "with its packets" has_pings "$T/killed.pcapng" 20
 	: >"$T/nobody.pcapng"
 	chown nobody "$T/nobody.pcapng"
 	chmod 711 "$T"
 	begin_one "$T/nobody.pcapng" -Z nobody
 	end_capture 137 KILL
-	expect "killed, as another user: nothing is left either" wait_for 5 nothing_left
+	expect "killed, as another user: nothing is left either" wait_for 20 nothing_left
 	begin_one "$T/guard.pcapng"
 	kill -KILL "$(guard_of "$client")"
 	end_capture 0 INT
@@ -142,7 +142,7 @@ left_over() {
 	end_capture 0 INT
 	vm_settle
 	vm_pings 10
-	expect "which goes on" wait_for 10 has_pings "$T/first.pcapng" 60
+	expect "which goes on" wait_for 20 has_pings "$T/first.pcapng" 60
 	end_capture 0 INT "$first"
 	expect "nothing is left" nothing_left
 

@@ -46,7 +46,7 @@ telemetry=$T/run/dpdk/rte/dpdk_telemetry.v2
 ovs-vsctl del-port br0 a -- add-port br0 vm -- set Interface vm type=dpdkvhostuserclient \
 	options:vhost-server-path="$T/vm.sock"
 PORT=vm "$source_root/examples/ovs/guest.sh" start || fail "examples/ovs/guest.sh: $(ovs_log)"
-expect "the port that the Mirror leads to is mirrored" wait_for 10 hooked guest 1
+expect "the port that the Mirror leads to is mirrored" wait_for 20 hooked guest 1
 # No more than the guest's ring holds: what does not fit it drops.
 pcap make small "$T/small.pcap"
 pcap skip "$T/small.pcap" "$T/in.pcap" 800
@@ -54,7 +54,7 @@ watch eth0 "$T/b.pcap" b
 wire=$child
 start_guest
 wait_for 20 from_guest || fail "the guest's packets do not arrive: $(pcap count "$T/b.pcap")"
-wait_for 10 agree || true
+wait_for 20 agree || true
 unwatch "$wire" "$T/b.pcap"
 note "$(pcap count "$T/b.pcap") packets"
 expect "what the guest sends is mirrored, byte for byte" agree
@@ -67,7 +67,7 @@ received() {
 	pcap skip "$T/guest.pcap" "$T/received.pcap" "$before"
 	python3 "$here/ovs_pcap.py" same "$T/to_guest.pcap" "$T/received.pcap"
 }
-wait_for 10 received 2>/dev/null || true
+wait_for 20 received 2>/dev/null || true
 expect "what it receives as well" received
 kill -INT "$guest"
 wait_for 20 gone "$guest" || fail "the guest does not end"

@@ -25,8 +25,8 @@ well() {
 
 # follows COUNT: the port has so many queues, and the mirror sees them.
 follows() {
-	wait_for 10 polls "$1" || fail "Open vSwitch does not poll $1 queues: $(ovs_log)"
-	wait_for 10 hooked rx "$1" || fail "of $1 queues the mirror has $(stat rx hooks)"
+	wait_for 20 polls "$1" || fail "Open vSwitch does not poll $1 queues: $(ovs_log)"
+	wait_for 20 hooked rx "$1" || fail "of $1 queues the mirror has $(stat rx hooks)"
 	echo "ok with n_rxq=$1 the mirror has them all"
 }
 
@@ -40,7 +40,7 @@ port_again() {
 	ovs-vsctl --if-exists del-port br0 a
 	ovs-vsctl add-port br0 a -- set Interface a type=dpdk options:n_rxq="$1" \
 		options:dpdk-devargs="\"net_af_packet_a,iface=port_a,framecnt=2048,qpairs=4\""
-	wait_for 5 well a ||
+	wait_for 20 well a ||
 		fail "no port a: $(ovs-vsctl get Interface a error): $(ovs_log)"
 	follows "$1"
 }

@@ -38,7 +38,7 @@ begin_testpmd() {
 	host_plug a cable0 192.0.2.1/24
 	host_plug b cable1 192.0.2.2/24
 	wait_for 20 mirrors stays || fail "no mirror: $(grep vmirror "$host_log")"
-	wait_for 10 reached || fail "the hosts do not talk"
+	wait_for 20 reached || fail "the hosts do not talk"
 	wait_for 20 said 'control socket:' || fail "no control socket"
 }
 

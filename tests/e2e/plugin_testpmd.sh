@@ -23,7 +23,7 @@ forward() {
 	host_plug a cable0 192.0.2.1/24
 	host_plug b cable1 192.0.2.2/24
 	wait_for 20 mirrors web || fail "no mirror: $(grep vmirror "$host_log")"
-	wait_for 10 reached
+	wait_for 20 reached
 }
 
 unplug_hosts() {
@@ -106,7 +106,7 @@ come_and_go() {
 	expect "a mirror waits for its port" said 'net_null_late (not there yet)'
 	attach net_null_late,size=100
 	first=$port
-	expect "and sees it when it comes" wait_for 10 stat_is late hooks 1
+	expect "and sees it when it comes" wait_for 20 stat_is late hooks 1
 	for ((round = 0; round < rounds; round++)); do
 		detach net_null_late
 		attach net_null_other
@@ -117,7 +117,7 @@ come_and_go() {
 		[ "$(ports)" = 3 ] || fail "testpmd counts $(ports) ports"
 	done
 	expect "$rounds times a port went, another came under its number, and it was back" \
-		wait_for 10 stat_is late hooks 1
+		wait_for 20 stat_is late hooks 1
 	pings 20
 }
 

@@ -149,7 +149,7 @@ triggered() {
 	host_spawn a /dev/null /dev/null ping -q -n -c 300 -i 0.01 192.0.2.2
 	sleep 1
 	host a bash -c 'echo x >/dev/udp/192.0.2.2/7777'
-	expect "one packet, one snapshot" wait_for 10 snapshots rec 1
+	expect "one packet, one snapshot" wait_for 20 snapshots rec 1
 	sleep 0.5
 	expect "and no other" snapshots rec 1
 	readable t_00001_*.pcapng
@@ -157,9 +157,9 @@ triggered() {
 	expect "from 500 ms before to 300 ms after: $span s" \
 		awk "BEGIN { exit !($span > 0.7 && $span < 0.82) }"
 	host a bash -c 'echo x >/dev/udp/192.0.2.2/7777'
-	expect "another, another" wait_for 10 snapshots rec 2
+	expect "another, another" wait_for 20 snapshots rec 2
 	host a bash -c 'echo x >/dev/udp/192.0.2.2/7777'
-	expect "more than snapshots= are not made: said" wait_for 5 said "mirror 'rec': its trigger has made its 2"
+	expect "more than snapshots= are not made: said" wait_for 20 said "mirror 'rec': its trigger has made its 2"
 	expect "nor are they" snapshots rec 2
 	wait_for 20 gone "$child" || true
 	stop_vmirror INT
@@ -215,7 +215,7 @@ bad_input() {
 	start_vmirror -l "$core" --vdev "net_pcap0,rx_pcap=$T/in.pcap" -- \
 		--mirror "name=m,port=0,dir=rx,sink=[file,path=m.pcapng]"
 	kill -USR1 "$vm"
-	expect "no recorder: said" wait_for 5 said "SIGUSR1: no mirror has mode=recorder"
+	expect "no recorder: said" wait_for 20 said "SIGUSR1: no mirror has mode=recorder"
 	stop_vmirror INT
 }
 

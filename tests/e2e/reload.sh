@@ -88,7 +88,7 @@ begin_flood() {
 
 end_flood() {
 	kill -INT "$flood"
-	wait_for 10 gone "$flood" || fail "ping did not end"
+	wait_for 20 gone "$flood" || fail "ping did not end"
 }
 
 # missed_nothing MIRROR: of a vmirror that has ended; its file is $T/MIRROR.pcap.
@@ -110,7 +110,7 @@ run
 expect "the file's mirrors are there" mirrors_are mirror0 stays tap
 
 kill -HUP "$vm"
-expect "the same file changes nothing" wait_for 10 said '0 mirrors taken away, 0 added, 3 as they were'
+expect "the same file changes nothing" wait_for 20 said '0 mirrors taken away, 0 added, 3 as they were'
 
 rounds=10
 [ -z "$soak" ] || rounds=200
@@ -176,12 +176,12 @@ make_wire
 configure "$stays" "$made_up" "$tap,filter=icmp" "$wire"
 reloads '0 mirrors taken away, 1 added, 3 as they were'
 ip link del wire0
-wait_for 10 said "mirror 'wire': interface wire0 is gone" || fail "wire0 is not missed"
+wait_for 20 said "mirror 'wire': interface wire0 is gone" || fail "wire0 is not missed"
 configure "$stays" "$made_up" "$tap,filter=icmp" "$wire,filter=icmp"
 reloads "not reloaded: $config:4: mirror 'wire': .*no interface 'wire0'"
 expect "without its interface it is as it was" mirrors_are mirror0 stays tap wire
 make_wire
-expect "and finds it again" wait_for 10 said "mirror 'wire': interface wire0 is back"
+expect "and finds it again" wait_for 20 said "mirror 'wire': interface wire0 is back"
 reloads '1 mirrors taken away, 1 added, 3 as they were'
 expect "then it is as the file has it" filter_is wire icmp
 configure "$stays" "$made_up" "$tap,filter=icmp"

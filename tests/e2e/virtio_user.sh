@@ -139,12 +139,12 @@ listening = socket.socket(socket.AF_UNIX)
 listening.bind(sys.argv[1])
 listening.listen(5)
 time.sleep(60)' "$T/vhost"
-	wait_for 10 has_socket || fail "no silent peer"
+	wait_for 20 has_socket || fail "no silent peer"
 	began=$SECONDS
 	refused "the peer at $T/vhost did not answer within 5 s" "path=$T/vhost"
 	expect "after 5 s" test $((SECONDS - began)) -ge 4
 	kill "$child"
-	wait_for 5 gone "$child"
+	wait_for 20 gone "$child"
 	rm -f "$T/vhost"
 
 	spawn /dev/null "$T/silent.err" python3 -c 'import socket, sys, time
@@ -214,7 +214,7 @@ vhost_net() {
 	watch mon0 "$T/mon0.pcap"
 	host_plug a cable0 192.0.2.1/24
 	host a "$here/pcap.py" send cable0 "$T/small.pcap"
-	wait_for 10 packets "$T/mon0.pcap" 1000 || true
+	wait_for 20 packets "$T/mon0.pcap" 1000 || true
 	stop_vmirror INT
 	unwatch "$child" "$T/mon0.pcap"
 	expect "mon0 shows all packets" same "$T/small.pcap" "$T/mon0.pcap"

@@ -38,10 +38,10 @@ lost() {
 stop_and_kill() {
 	kill -STOP "$peer"
 	expect "$1: stopped: a download" download
-	expect "$1: stopped: said" wait_for 5 said "does not keep up: its ring of 1024 was full"
+	expect "$1: stopped: said" wait_for 20 said "does not keep up: its ring of 1024 was full"
 	vhost_kill
 	# At the most so often is an ailment told.
-	expect "$1: killed: said" wait_for 12 said "the vhost-user peer at $T/vhost is gone"
+	expect "$1: killed: said" wait_for 20 said "the vhost-user peer at $T/vhost is gone"
 	expect "$1: killed: 50 pings, a download" traffic
 	expect "$1: killed: vmirror lives" alive "$vm"
 }
@@ -53,7 +53,7 @@ traffic() {
 
 arrive() {
 	pings 20
-	wait_for 10 packets "$1" 40
+	wait_for 20 packets "$1" 40
 }
 
 client() {
@@ -64,7 +64,7 @@ client() {
 	expect "client: 20 pings arrive" arrive one.pcap
 	stop_and_kill client
 	vhost_server "$T/vhost" two.pcap
-	expect "client: a new peer: said" wait_for 5 said "is back"
+	expect "client: a new peer: said" wait_for 20 said "is back"
 	expect "client: a new peer: 20 pings arrive" arrive two.pcap
 	vhost_stop
 	expect "client: it ends in order: 50 pings" pings 50
@@ -81,7 +81,7 @@ server() {
 	stop_and_kill server
 	expect "server: the socket is there" test -S "$T/vhost"
 	vhost_peer "$T/vhost" 1 two.pcap
-	expect "server: a new peer: said" wait_for 10 said "is back"
+	expect "server: a new peer: said" wait_for 20 said "is back"
 	expect "server: a new peer: 20 pings arrive" arrive two.pcap
 	over
 	vhost_stop
@@ -129,7 +129,7 @@ strange_successors() {
 	start server=1,queue_size=1024
 	expect "strangers: 20 pings arrive" arrive one.pcap
 	vhost_kill
-	expect "strangers: gone: said" wait_for 5 said "is gone"
+	expect "strangers: gone: said" wait_for 20 said "is gone"
 	strangers
 	expect "strangers: vmirror lives" alive "$vm"
 	expect "strangers: 50 pings" pings 50
@@ -156,7 +156,7 @@ flood() {
 
 flood_is_whole() {
 	kill -INT "$flood"
-	wait_for 5 gone "$flood" || fail "ping does not end"
+	wait_for 20 gone "$flood" || fail "ping does not end"
 	note "$(grep transmitted "$T/flood")"
 	grep -q " 0% packet loss" "$T/flood"
 }
@@ -171,7 +171,7 @@ kill_peers() {
 		else
 			vhost_peer "$T/vhost" 1 got.pcap
 		fi
-		wait_for 10 packets got.pcap 20 || fail "peer $n gets nothing"
+		wait_for 20 packets got.pcap 20 || fail "peer $n gets nothing"
 		[ $((n % 2)) = 0 ] || { kill -STOP "$peer" && sleep 0.1; }
 		vhost_kill
 		alive "$vm" || fail "vmirror ended when peer $n was killed"

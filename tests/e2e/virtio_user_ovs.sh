@@ -24,7 +24,7 @@ arrive() {
 	watch eth0 "$T/b.pcap" b
 	watcher=$child
 	host c "$here/pcap.py" send cable0 "$T/small.pcap"
-	wait_for 10 packets "$T/b.pcap" 1000 || true
+	wait_for 20 packets "$T/b.pcap" 1000 || true
 	unwatch "$watcher" "$T/b.pcap"
 	expect "$1: all 1000 packets, byte for byte" same "$T/small.pcap" "$T/b.pcap"
 }
@@ -39,7 +39,7 @@ well_again() {
 
 restart() {
 	stop_vswitchd
-	expect "$1: the switch ends: said" wait_for 12 said "the vhost-user peer at .* is gone"
+	expect "$1: the switch ends: said" wait_for 20 said "the vhost-user peer at .* is gone"
 	start_vswitchd "$without_hugepages"
 	expect "$1: it is there again" wait_for 20 well_again
 }
@@ -66,7 +66,7 @@ over
 expect "the socket is gone" test ! -e "$T/vhost"
 
 ovs-vsctl add-port br0 vhost -- set Interface vhost type=dpdkvhostuser
-wait_for 10 test -S "$T/ovs/vhost" || fail "no socket: $(ovs_log)"
+wait_for 20 test -S "$T/ovs/vhost" || fail "no socket: $(ovs_log)"
 start "path=$T/ovs/vhost"
 arrive dpdkvhostuser
 restart dpdkvhostuser
