@@ -74,8 +74,6 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 		stats->tx_sent += source->tx.sent;
 	}
 
-	stats->first_packet_ns = __atomic_load_n(&mirror->drain.first_ns, __ATOMIC_RELAXED);
-	stats->last_packet_ns = __atomic_load_n(&mirror->drain.last_ns, __ATOMIC_RELAXED);
 	stats->clock_steps = mirror->clock.n;
 	stats->memory_bytes = vmirror_mirror_bytes(mirror);
 	held = vmirror_mirror_held(mirror);
@@ -88,6 +86,9 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 			add_ring(stats, record->drained.ring, mirror->over);
 	}
 	pthread_mutex_unlock(&vmirror_shared.hooks);
+	/* The drain notes them before it counts: they are those of all that was counted, or later. */
+	stats->first_packet_ns = __atomic_load_n(&mirror->drain.first_ns, __ATOMIC_RELAXED);
+	stats->last_packet_ns = __atomic_load_n(&mirror->drain.last_ns, __ATOMIC_RELAXED);
 	if (vmirror_mirror_records(mirror))
 		fill_in_snapshots(stats, mirror);
 	fill_in_files(stats, mirror);
