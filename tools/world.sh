@@ -216,5 +216,6 @@ no_ipv6() {
 host_plug() {
 	ip link set "$2" netns "${world_hosts[$1]}"
 	host "$1" ip addr add "$3" dev "$2"
-	host "$1" ip link set "$2" up
+	# Of its queue what is too much is dropped, and by nobody here: a forwarder may be kept from its core.
+	host "$1" ip link set "$2" txqueuelen 10000 up
 }

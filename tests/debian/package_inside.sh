@@ -84,7 +84,7 @@ captures() {
 in_testpmd() {
 	install dpdk-dev tcpdump
 	echo "name=m,port=0,count=100,sink=[file,path=$T/pmd.pcapng]" >"$T/mirrors.conf"
-	VMIRROR_CONFIG=$T/mirrors.conf unshare --net timeout -s INT 4 dpdk-testpmd --no-huge -m 128 \
+	VMIRROR_CONFIG=$T/mirrors.conf unshare --net timeout -s INT 10 dpdk-testpmd --no-huge -m 128 \
 		--no-pci --lcores 0@0,1@0 -d "$plugin" --vdev net_null0 -- \
 		--total-num-mbufs 4096 --stats-period 1 >"$T/log" 2>&1 || true
 	expect "the plugin works in dpdk-testpmd by its path" \
@@ -112,12 +112,16 @@ is_up() {
 	[ "$(there systemctl is-system-running 2>/dev/null)" = running ]
 }
 
+has_child() {
+	[ "$(cat "/proc/$1/task/$1/children")" ]
+}
+
 start_systemd() {
 	local unshare
 	unshare --pid --fork --kill-child --mount --net --uts --ipc --cgroup --mount-proc \
 		bash "$0" --boot >"$T/boot" 2>&1 &
 	unshare=$!
-	sleep 1
+	wait_for 30 has_child "$unshare" || true
 	systemd=$(cat "/proc/$unshare/task/$unshare/children")
 	systemd=${systemd% }
 	if [ -z "$systemd" ] || ! wait_for 30 is_up; then

@@ -81,7 +81,7 @@ def names():
         return [mirror["name"] for mirror in c.get("list")["mirrors"]]
 
 
-def wait_for(condition, what, seconds=5):
+def wait_for(condition, what, seconds=20):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s for: {what}"
@@ -99,9 +99,15 @@ def descriptors():
 
 
 def at_rest():
-    """The descriptors when no client is left of those before."""
-    time.sleep(0.2)
-    return descriptors()
+    """The descriptors when no client is left of those before: the server has answered since, twice."""
+    last = None
+    while True:
+        names()
+        time.sleep(0.2)
+        now = descriptors()
+        if now == last:
+            return now
+        last = now
 
 
 def as_before(before):

@@ -207,10 +207,10 @@ snapshots() {
 	expect "also in place of a file that is there" test "$(tshark -r s.pcapng 2>/dev/null | wc -l)" = 20
 	expect "which keeps its mode, and has nothing beside it" test "$(stat -c '%a %n' .[!.]* ./* 2>/dev/null)" = \
 		"640 ./s.pcapng"
-	sleep 1.2
+	sleep 5.2
 	pings 2
 	wait_for 20 captured rec 24 || fail "24 packets are not recorded"
-	says '^rec: 4 packets written to last.pcapng, 0 lost$' ctl snapshot rec --last 1s -w last.pcapng
+	says '^rec: 4 packets written to last.pcapng, 0 lost$' ctl snapshot rec --last 5s -w last.pcapng
 	says '^rec: 24 packets written to its sink, 0 lost$' ctl snapshot rec
 	expect "into a file of the mirror's" test "$(find . -name 'rec_0000*' | wc -l)" = 1
 	laws

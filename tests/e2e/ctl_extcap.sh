@@ -42,12 +42,7 @@ second_process() {
 
 # pings_two COUNT: from c to d.
 pings_two() {
-	host c ping -q -n -c "$1" -i 0.02 -W 2 198.51.100.2 >"$T/ping" || fail "c does not reach d"
-}
-
-# flood: from a to b, until it is killed; its process id is in $child.
-flood() {
-	host_spawn a /dev/null /dev/null ping -q -n -i 0.002 192.0.2.2
+	host c python3 "$here/pings.py" 198.51.100.2 "$1" 0.02 >"$T/ping" || fail "$(cat "$T/ping")"
 }
 
 # mirrors_of PROCESS COUNT
@@ -175,6 +170,7 @@ filter() {
 	begins "$vm"
 	pings 5
 	delivers "$vm" 5
+	wait_for 20 has one 5 icmp || fail "tshark lacks packets"
 	end_shark one "$child" INT
 	expect "SIGINT: tshark ends well" test "$status" = 0
 	expect "with what matches the filter" has one 5 'icmp.type == 8'
@@ -189,6 +185,7 @@ at_once() {
 	pings_two 7
 	delivers "$vm" 10
 	delivers "$two" 14
+	wait_for 20 has both 24 icmp || fail "tshark lacks packets"
 	end_shark both "$child" INT
 	expect "two processes: tshark ends well" test "$status" = 0
 	expect "with the packets of both" has both 24 icmp
@@ -197,6 +194,7 @@ at_once() {
 	begins "$vm" 2
 	pings 5
 	delivers "$vm" 20
+	wait_for 20 has ports 20 icmp || fail "tshark lacks packets"
 	end_shark ports "$child" TERM
 	expect "two ports: tshark ends well" test "$status" = 0
 	expect "with each packet of both" test "$(of_ports ports)" = "10 net_tap0 10 net_tap1"
@@ -278,31 +276,28 @@ checks() {
 
 # killed HOW: with packets, or without any.
 killed() {
-	local how=$1 shark flood=
+	local how=$1 shark
 	shark killed -f icmp -i "net_tap0@vmirror-$vm" -i "net_tap0@vmirror-$two"
 	shark=$child
 	begins "$vm"
 	begins "$two"
 	if [ "$how" = busy ]; then
-		flood
-		flood=$child
+		flood 0.002
 		delivers "$vm" 100
 	fi
 	end_shark killed "$shark" KILL
 	expect "kill -9, $how: no mirror is left" wait_for 20 nothing_left
 	expect "nor anybody" wait_for 20 nobody_left
-	[ -z "$flood" ] || kill "$flood"
+	[ "$how" = idle ] || end_flood
 }
 
 ends() {
-	local flood
 	shark none -i "net_tap0@vmirror-$vm" -f 'tcp port 9'
 	begins "$vm"
 	end_shark none "$child" INT
 	expect "no packet: tshark ends well" test "$status" = 0
 	expect "and has none" has none 0 ip
-	flood
-	flood=$child
+	flood 0.002
 	shark many -i "net_tap0@vmirror-$vm" -f icmp -c 50
 	end_shark many "$child"
 	expect "-c 50, and more go on: tshark ends well" test "$status" = 0
@@ -314,7 +309,7 @@ ends() {
 	end_shark many "$child" INT
 	expect "SIGINT, and more go on: tshark ends well" test "$status" = 0
 	expect "without a word" not grep -q vmirrorctl "$T/many.err"
-	kill "$flood"
+	end_flood
 	expect "nothing is left" wait_for 20 nothing_left
 	killed idle
 	killed busy
@@ -346,6 +341,7 @@ process_gone() {
 	wait_for 20 gone "$two" || fail "the second vmirror does not end"
 	pings 5
 	delivers "$vm" 10
+	wait_for 20 has rest 20 icmp || fail "tshark lacks packets"
 	end_shark rest "$child" INT
 	expect "one of two: tshark goes on with the other" has rest 20 icmp
 	expect "and ends well" test "$status" = 0

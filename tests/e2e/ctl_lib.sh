@@ -45,7 +45,10 @@ capture() {
 # end_capture CLIENT [SIGNAL]: it ends well, by itself or by a signal, and leaves nothing.
 end_capture() {
 	local code=0
-	[ -z "${2:-}" ] || kill "-$2" "$1"
+	if [ "${2:-}" ]; then
+		wait_for 20 heeds_or_gone "$1" || fail "capture does not heed signals"
+		kill "-$2" "$1"
+	fi
 	wait_for 20 gone "$1" || fail "capture does not end"
 	wait "$1" || code=$?
 	[ $code -eq 0 ] || fail "capture ended with status $code"
@@ -59,20 +62,6 @@ print(sum(m[sys.argv[1]] for m in json.load(sys.stdin)["mirrors"]))' "$1"
 
 nothing_in_flight() {
 	[ "$(total_of in_flight)" = 0 ]
-}
-
-# is_opening PROCESS: it is cat, and waits for somebody who writes.
-is_opening() {
-	[ "$(cat "/proc/$1/comm")" = cat ] && grep -q '^State:.S' "/proc/$1/status"
-}
-
-# read_fifo FIFO FILE: make it, and read it; the reader's process id is in $reader.
-read_fifo() {
-	mkfifo "$1"
-	spawn "$2" /dev/null cat "$1"
-	# shellcheck disable=SC2034 # for the tests
-	reader=$child
-	wait_for 20 is_opening "$child" || fail "nobody opens $1"
 }
 
 # serve_more BYTES: the file that is served has so many from now on.
@@ -104,6 +93,10 @@ heeds() {
 	local blocked
 	blocked=$(sed -n 's/^SigBlk:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) &&
 		[ "$blocked" ] && [ $((0x$blocked & 1 << (2 - 1))) -ne 0 ]
+}
+
+heeds_or_gone() {
+	heeds "$1" || gone "$1"
 }
 
 # nobody_else: no tcpdump of this network is left.

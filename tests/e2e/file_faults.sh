@@ -72,8 +72,8 @@ full() {
 	sound "$T/disk/stop.pcapng"
 	no_disk
 
-	disk 3m
-	head -c 1500000 /dev/zero >"$T/disk/other"
+	disk 12m
+	head -c 10500000 /dev/zero >"$T/disk/other"
 	endless "name=drop,sink=[file,path=$T/disk/drop.pcapng,on_full=drop]"
 	expect "full, on_full=drop: said" wait_for 20 said "mirror 'drop': .*its disk is full"
 	rm "$T/disk/other"
@@ -106,10 +106,14 @@ not_added() {
 	expect "and nothing is left behind" test -z "$(ls -A)"
 }
 
+has_no_room() {
+	[ "$(counter slow no_room)" -gt 0 ]
+}
+
 removed() {
 	mkdir sub
 	endless "name=m,sink=[file,path=sub/m.pcapng]"
-	sleep 0.6
+	wait_for 20 test -s sub/m.pcapng || fail "nothing is written"
 	: >sub/m.pcapng
 	expect "the file is emptied: said" \
 		wait_for 20 said "mirror 'm' failed: .*truncated or overwritten by somebody else"
@@ -146,9 +150,7 @@ fifos() {
 	sleep 1.3
 	endless "name=slow,ring_bytes=64k,sink=[file,path=f]"
 	kill -STOP "$reader"
-	sleep 4
-	expect "a reader that stops: the loss is counted while it lasts" \
-		test "$(counter slow no_room)" -gt 0
+	expect "a reader that stops: the loss is counted while it lasts" wait_for 20 has_no_room
 	kill -CONT "$reader"
 	sleep 1
 	stop_vmirror INT
@@ -157,9 +159,7 @@ fifos() {
 	expect "it is what is counted" test "$(wc -l <"$T/times")" = "$(counter slow delivered)"
 	sound "$T/slow.pcapng"
 
-	spawn /dev/null /dev/null cat f
-	reader=$child
-	sleep 0.3
+	read_on f /dev/null
 	endless "name=gone,sink=[file,path=f]"
 	sleep 0.5
 	kill -KILL "$reader"
@@ -176,9 +176,7 @@ fifos() {
 	[ "$(wc -l <"$T/times")" -gt 1000 ] || fail "it got next to nothing"
 	sound "$T/new.pcapng"
 
-	spawn /dev/null /dev/null cat f
-	reader=$child
-	sleep 0.3
+	read_on f /dev/null
 	endless "name=none,sink=[file,path=f]"
 	kill -KILL "$reader"
 	wait "$reader" 2>/dev/null || true
@@ -189,9 +187,7 @@ fifos() {
 	stop_vmirror INT
 	mkfifo f
 
-	spawn /dev/null /dev/null cat f
-	reader=$child
-	sleep 0.3
+	read_on f /dev/null
 	endless "name=stuck,sink=[file,path=f]"
 	kill -STOP "$reader"
 	sleep 1
@@ -248,12 +244,10 @@ forwards() {
 	disk 1m
 	head -c 1m /dev/zero >"$T/disk/other" 2>"$T/head.err" || true
 	mkdir sub
-	mkfifo stopped left
-	spawn /dev/null /dev/null cat stopped
-	stopped=$child
-	spawn /dev/null /dev/null cat left
-	left=$child
-	sleep 0.3
+	read_fifo stopped /dev/null
+	stopped=$reader
+	read_fifo left /dev/null
+	left=$reader
 	two_hosts --stats 0.2 --mirror "name=full,port=all,sink=[file,path=$T/disk/f.pcapng,on_full=drop]" \
 		--mirror "name=dir,port=all,sink=[file,path=sub/m.pcapng,rotate_bytes=100k]" \
 		--mirror "name=stopped,port=all,ring_bytes=64k,sink=[file,path=stopped]" \

@@ -54,6 +54,7 @@ status=   # exit status of the one that ended last
 moment=   # that mark() has taken
 terminal= # process id of the terminal that began last
 keys=     # a fifo: what is typed there
+flood=    # process id of the pings that go on
 
 skip() {
 	echo "skipped: $*"
@@ -304,9 +305,24 @@ reached() {
 
 # pings COUNT: from a to b, every one answered.
 pings() {
-	host a ping -q -n -c "$1" -i 0.02 -W 2 192.0.2.2 >"$T/ping" ||
-		fail "ping: $(grep 'packets transmitted' "$T/ping")"
-	grep -q " 0% packet loss" "$T/ping" || fail "ping: $(grep transmitted "$T/ping")"
+	host a python3 "$here/pings.py" 192.0.2.2 "$1" 0.02 >"$T/ping" || fail "$(cat "$T/ping")"
+}
+
+# flood SECONDS: pings from a to b, that far apart, until end_flood; its process id is $flood.
+flood() {
+	host_spawn a "$T/flood" "$T/flood.err" python3 "$here/pings.py" 192.0.2.2 0 "$1"
+	flood=$child
+}
+
+# end_flood: whatever happened meanwhile, each ping was answered.
+end_flood() {
+	local code=0
+	alive "$flood" || fail "the flood ended: $(cat "$T/flood" "$T/flood.err")"
+	kill -TERM "$flood"
+	wait_for 30 gone "$flood" || fail "the flood does not end"
+	wait "$flood" || code=$?
+	[ $code -eq 0 ] || fail "pings were lost: $(cat "$T/flood" "$T/flood.err")"
+	echo "ok forwarding was left alone: $(cat "$T/flood")"
 }
 
 is_listening() {
@@ -324,11 +340,36 @@ watch() {
 	wait_for 20 is_listening "$2.err" || fail "tcpdump did not start on $1"
 }
 
+# is_opening PROCESS: it is cat, and waits for somebody who writes.
+is_opening() {
+	[ "$(cat "/proc/$1/comm")" = cat ] && grep -q '^State:.S' "/proc/$1/status"
+}
+
+# read_on FIFO FILE: what comes out of it; the reader's process id is in $reader.
+read_on() {
+	spawn "$2" /dev/null cat "$1"
+	# shellcheck disable=SC2034 # for the tests
+	reader=$child
+	wait_for 20 is_opening "$child" || fail "nobody opens $1"
+}
+
+# read_fifo FIFO FILE: it is made first.
+read_fifo() {
+	mkfifo "$1"
+	read_on "$@"
+}
+
+# is_idle PROCESS: it waits for more, or has ended.
+is_idle() {
+	gone "$1" || [[ $(sed 's/.*) //' "/proc/$1/stat") == S* ]]
+}
+
 # unwatch [PROCESS FILE]... tcpdump gets its last packets up to a second late, and none after a
 # signal.
 unwatch() {
 	sleep 1.1
 	while [ $# -gt 0 ]; do
+		wait_for 20 is_idle "$1" || fail "tcpdump is not done with what it got"
 		kill -INT "$1" 2>/dev/null || true
 		wait_for 20 gone "$1" || fail "tcpdump did not end"
 		grep -q '^0 packets dropped by kernel' "$2.err" ||

@@ -97,8 +97,8 @@ def sctp(payload):
     return struct.pack("!HHII", 40002, 2905, 1, 0) + payload
 
 
-def icmp(payload):
-    head = struct.pack("!BBHHH", 8, 0, 0, 1, 1) + payload
+def icmp(payload, number=1, sequence=1):
+    head = struct.pack("!BBHHH", 8, 0, 0, number, sequence) + payload
     return head[:2] + struct.pack("!H", checksum(head)) + head[4:]
 
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pings that go on until SIGTERM: flood.py ADDRESS
+"""Pings, each of them answered: pings.py ADDRESS [COUNT [SECONDS]]
 
-One every two milliseconds. At the end those that are on their way are waited for, which ping does not do:
-each is answered, once, or this fails and says how many were not."""
+COUNT of them, or as many as there are until SIGTERM (COUNT 0), that many seconds apart (0.002), each
+98 bytes on the wire as ping's own. At the end those that are on their way are waited for, which ping
+does for twice its longest round trip only: each is answered, once, or this fails and says how many
+were not."""
 
+import os
 import select
 import signal
 import socket
@@ -14,15 +17,17 @@ import time
 
 from pcap import icmp
 
-INTERVAL = 0.002
 PATIENCE = 10  # seconds, for the last ones
-MARK = b"flood"
+MARK = b"pings"
 SO_RCVBUFFORCE = 33  # of Linux; Python has no name for it
 
 
-class Flood:
-    def __init__(self, address):
+class Pings:
+    def __init__(self, address, count=0, interval=0.002):
         self.address = address
+        self.left = count or sys.maxsize
+        self.interval = interval
+        self.number = os.getpid() & 0xFFFF
         self.link = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         self.link.setblocking(False)
         # Who is not run for a while is to find the answers all the same.
@@ -30,20 +35,20 @@ class Flood:
         self.sent = 0
         self.twice = 0
         self.waited_for = set()
-        self.ends = False
         signal.signal(signal.SIGTERM, self.end)
 
     def end(self, *_):
-        self.ends = True
+        self.left = 0
 
     def send(self):
-        ping = icmp(MARK + struct.pack("!Q", self.sent) + bytes(43))
+        payload = MARK + struct.pack("!Q", self.sent) + bytes(43)
         try:
-            self.link.sendto(ping, (self.address, 0))
+            self.link.sendto(icmp(payload, self.number, self.sent & 0xFFFF), (self.address, 0))
         except OSError:  # it did not leave
             return
         self.waited_for.add(self.sent)
         self.sent += 1
+        self.left -= 1
 
     def take(self):
         """Answers that have come."""
@@ -53,7 +58,9 @@ class Flood:
             except BlockingIOError:
                 return
             answer = packet[4 * (packet[0] & 15):]
-            if answer[:1] != b"\0" or answer[8:8 + len(MARK)] != MARK:
+            if answer[:1] != b"\0" or answer[4:6] != struct.pack("!H", self.number):
+                continue
+            if answer[8:8 + len(MARK)] != MARK:
                 continue
             (number,) = struct.unpack_from("!Q", answer, 8 + len(MARK))
             self.twice += number not in self.waited_for
@@ -61,10 +68,10 @@ class Flood:
 
     def run(self):
         due = time.monotonic()
-        while not self.ends:
+        while self.left > 0:
             if time.monotonic() >= due:
                 self.send()
-                due = time.monotonic() + INTERVAL
+                due = time.monotonic() + self.interval
             select.select([self.link], [], [], max(0, due - time.monotonic()))
             self.take()
         end = time.monotonic() + PATIENCE
@@ -73,8 +80,12 @@ class Flood:
             self.take()
 
 
+def main(address, count="0", interval="0.002"):
+    pings = Pings(address, int(count), float(interval))
+    pings.run()
+    print(f"{pings.sent} pings, {len(pings.waited_for)} of them not answered, {pings.twice} twice")
+    return 0 if pings.sent and not pings.waited_for and not pings.twice else 1
+
+
 if __name__ == "__main__":
-    flood = Flood(sys.argv[1])
-    flood.run()
-    print(f"{flood.sent} pings, {len(flood.waited_for)} of them not answered, {flood.twice} twice")
-    sys.exit(0 if flood.sent and not flood.waited_for and not flood.twice else 1)
+    sys.exit(main(*sys.argv[1:]))

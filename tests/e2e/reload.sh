@@ -81,16 +81,6 @@ run() {
 	wait_for 20 reached || fail "the hosts do not talk"
 }
 
-begin_flood() {
-	host_spawn a /dev/null "$T/flood.err" ping -q -n -f -i 0.002 192.0.2.2
-	flood=$child
-}
-
-end_flood() {
-	kill -INT "$flood"
-	wait_for 20 gone "$flood" || fail "ping did not end"
-}
-
 # missed_nothing MIRROR: of a vmirror that has ended; its file is $T/MIRROR.pcap.
 missed_nothing() {
 	local received
@@ -114,7 +104,7 @@ expect "the same file changes nothing" wait_for 20 said '0 mirrors taken away, 0
 
 rounds=10
 [ -z "$soak" ] || rounds=200
-begin_flood
+flood 0.002
 for ((round = 0; round < rounds; round++)); do
 	configure "$stays" "$made_up" "$tap,filter=\"icmp and greater $((60 + round))\""
 	reloads '1 mirrors taken away, 1 added, 2 as they were'
@@ -220,7 +210,7 @@ missed_nothing stays
 configure "$tap"
 run --mirror "name=line,port=net_tap0,sink=[net_pcap,tx_pcap=$T/line.pcap]"
 expect "the line's and the file's are there" mirrors_are line tap
-begin_flood
+flood 0.002
 configure "$tap,filter=icmp"
 reloads '1 mirrors taken away, 1 added, 0 as they were'
 configure "name=line,port=net_tap0,filter=icmp,sink=[net_null]"

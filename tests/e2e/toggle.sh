@@ -28,7 +28,7 @@ serve 100000000
 
 # So slow that the mirrors' turns, of which each takes 10 ms and more, fall into it.
 host_spawn a /dev/null "$T/curl.err" \
-	curl -sS --max-time 120 --limit-rate 8M -o "$T/download" http://192.0.2.2/file
+	curl -sS --max-time 120 --limit-rate 4M -o "$T/download" http://192.0.2.2/file
 curl=$child
 flows() {
 	[ "$(stat -c %s "$T/download" 2>/dev/null || echo 0)" -gt 1000000 ]

@@ -81,6 +81,7 @@ live(unsigned int round)
 		0);
 	pthread_create(&senders[0], NULL, send_packets, &ports[0]);
 	pthread_create(&senders[1], NULL, send_packets, &ports[1]);
+	host_wait(host_stats_now("a").total.captured > 0);
 	rte_delay_us_sleep(2000 + round * 977 % 60000);
 
 	rte_eal_cleanup();

@@ -174,7 +174,7 @@ static void
 test_stalled_end(void **state)
 {
 	struct vmirror_stats stats = {.size = sizeof(stats)};
-	uint64_t begun = rte_rdtsc(), start, longest = 0, hz = rte_get_tsc_hz();
+	uint64_t begun = rte_rdtsc();
 	struct vmirror_error err;
 	unsigned int ms;
 	char spec[128];
@@ -188,15 +188,12 @@ test_stalled_end(void **state)
 	host_loop(port, 0, N_PKTS, 1000);
 	for (ms = 0; stats.state != VMIRROR_ENDED; ms++) {
 		assert_true(ms < 10000);
-		start = rte_rdtsc();
 		assert_int_equal(vmirror_mirror_stats("p", &stats, &err), 0);
-		start = rte_rdtsc() - start;
-		longest = start > longest ? start : longest;
 		rte_delay_us_sleep(1000);
 	}
-	/* The file was given its patience, of three seconds and more, and the host none of it. */
-	assert_true(rte_rdtsc() - begun > 2 * hz);
-	assert_true(longest < hz);
+	/* The file was given its patience, of three seconds and more, and the host none of it: it asked often. */
+	assert_true(rte_rdtsc() - begun > 2 * rte_get_tsc_hz());
+	assert_true(ms > 100);
 	assert_int_equal(stats.total.captured, N_PKTS);
 	assert_true(stats.total.write_error > 0 && stats.total.in_flight == 0);
 	assert_int_equal(vmirror_mirror_attach("p", &err), -EBUSY);

@@ -148,12 +148,12 @@ test_held_back(void **state)
 	begin_with(2, 1023);
 	start();
 	now = rte_rdtsc();
-	put(0, now + 200 * MS, 100, 1);
+	put(0, now + 3000 * MS, 100, 1);
 	rte_delay_us_sleep(50000);
 	assert_int_equal(drained(accepted), 0);
-	put(1, now + 100 * MS, 100, 0);
+	put(1, now + 2000 * MS, 100, 0);
 	host_wait(drained(accepted) == 2);
-	assert_true(rte_rdtsc() >= now + 200 * MS);
+	assert_true(rte_rdtsc() >= now + 3000 * MS);
 	assert_got(0, 1, 100);
 	assert_int_equal(drained(late), 0);
 	end();
@@ -253,7 +253,7 @@ test_refused(void **state)
 		put(0, 1, 100, serial);
 	start();
 	vmirror_drain_flush(&drain);
-	assert_true(rte_rdtsc() - begin < 3000 * MS);
+	assert_true(rte_rdtsc() - begin < 20000 * MS);
 	room = (uint32_t)drained(accepted);
 	assert_in_range(room, 1000, 2999);
 	assert_int_equal(room + drained(rejected), 3000);

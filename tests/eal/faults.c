@@ -39,6 +39,14 @@ static uint16_t port;
 /* What host_loop() sent: records must show it, whole. */
 static uint32_t frame_len;
 
+/* Mirror "m" is detached, which looks at its sink, and attached again. */
+static void
+look(void)
+{
+	assert_int_equal(vmirror_mirror_detach("m", NULL), 0);
+	assert_int_equal(vmirror_mirror_attach("m", NULL), 0);
+}
+
 static void
 start(void)
 {
@@ -108,7 +116,7 @@ live_file_limit(unsigned int arg)
 	host_mirror("name=m,port=all,sink=[net_pcap,tx_pcap=m.pcap]");
 	frame_len = 300;
 	host_loop(port, 0, 20, frame_len);
-	rte_delay_us_sleep(120000);
+	look();
 	assert_int_equal(host_stats("m").state, VMIRROR_ATTACHED);
 	host_loop(port, 0, 20, frame_len);
 	host_wait(host_stats("m").state == VMIRROR_FAILED);
@@ -250,7 +258,7 @@ check_disk_full(uint32_t len)
 	frame_len = len;
 	host_mirror("name=m,port=all,dir=tx,sink=[net_pcap,tx_pcap=small/m.pcap]");
 	host_loop(port, 0, 3, len);
-	rte_delay_us_sleep(60000);
+	look();
 	assert_int_equal(host_stats("m").state, VMIRROR_ATTACHED);
 	fill_disk(4096 * (len % 3));
 	for (i = 0; i < 40; i++) {

@@ -152,17 +152,17 @@ host_stats_now(const char *name);
 void
 host_assert_conserved(const char *name);
 
-/** Wait until a condition holds; fails the test after five seconds. */
+/** Wait until a condition holds; fails the test after half a minute. */
 #define host_wait(condition)                                                                       \
 	do {                                                                                       \
 		bool host_met = (condition);                                                       \
 		unsigned int host_ms;                                                              \
-		for (host_ms = 0; !host_met && host_ms < 5000; host_ms++) {                        \
+		for (host_ms = 0; !host_met && host_ms < 30000; host_ms++) {                       \
 			rte_delay_us_sleep(1000);                                                  \
 			host_met = (condition);                                                    \
 		}                                                                                  \
 		if (!host_met)                                                                     \
-			fail_msg("waited five seconds for: %s", #condition);                       \
+			fail_msg("waited half a minute for: %s", #condition);                      \
 	} while (0)
 
 /** A record of a capture file. */

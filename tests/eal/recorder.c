@@ -182,10 +182,10 @@ test_span(void **state)
 
 	snapshots_record("name=m,dir=tx,port=%u,ring_bytes=1M,sink=[file,path=s.pcapng]", one);
 	pass(one, 500);
-	rte_delay_us_sleep(400000);
+	rte_delay_us_sleep(2200000);
 	middle = serial;
 	pass(one, 300);
-	opts.last_ms = 350;
+	opts.last_ms = 2000;
 	snapshots_make("m", &opts);
 	snapshots_read("x.pcapng", &file);
 	assert_packets(middle, 300);
@@ -212,7 +212,7 @@ test_span(void **state)
 			assert_true(entries(begin, serial) <= bytes + more);
 	}
 	/* Of both the shorter. */
-	opts.last_ms = 350;
+	opts.last_ms = 2000;
 	opts.last_bytes = 1 << 20;
 	snapshots_make("m", &opts);
 	snapshots_read("x.pcapng", &file);

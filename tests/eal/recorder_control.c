@@ -205,7 +205,7 @@ test_over(void **state)
 {
 	struct vmirror_counters c;
 
-	snapshots_record("name=m,dir=tx,port=%u,duration=100ms,ring_bytes=1M,"
+	snapshots_record("name=m,dir=tx,port=%u,duration=2s,ring_bytes=1M,"
 			 "sink=[file,path=s.pcapng]",
 			 port);
 	pass(10, 100);
@@ -273,7 +273,7 @@ pull_trigger(unsigned int number, uint32_t len)
 	uint32_t first;
 
 	pass(10, 100);
-	rte_delay_us_sleep(700000);
+	rte_delay_us_sleep(1800000);
 	first = serial;
 	pass(10, 100);
 	pass(3, len);
@@ -288,7 +288,7 @@ test_trigger(void **state)
 	uint32_t first, end;
 	unsigned int i;
 
-	snapshots_record("name=m,dir=tx,port=%u,trigger=greater 1400,before=500ms,after=200ms,"
+	snapshots_record("name=m,dir=tx,port=%u,trigger=greater 1400,before=1500ms,after=1s,"
 			 "snapshots=2,ring_bytes=1M,sink=[file,path=s.pcapng]",
 			 port);
 	pass(20, 100);
@@ -321,7 +321,7 @@ test_trigger_quiet(void **state)
 {
 	uint32_t first = serial;
 
-	snapshots_record("name=m,dir=tx,port=%u,trigger=greater 1400,after=4s,ring_bytes=1M,"
+	snapshots_record("name=m,dir=tx,port=%u,trigger=greater 1400,after=8s,ring_bytes=1M,"
 			 "sink=[file,path=s.pcapng]",
 			 port);
 	pass(10, 100);

@@ -258,7 +258,7 @@ static const struct {
 	void (*end)(void);
 } ends[] = {
 	{"", end_by_removal},
-	{",duration=1500ms", end_by_duration},
+	{",duration=4s", end_by_duration},
 	{"", end_by_fini},
 };
 

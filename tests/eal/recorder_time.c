@@ -20,6 +20,7 @@
 #define JUMP_AT  (N / 4)
 #define NAP_US   15000
 #define DRIFT_NS 6000 /* in each of those */
+#define KEPT_MS  250
 #define BOUND_NS 200000
 #define JUMP_NS  (100 * SEC_NS)
 
@@ -54,10 +55,12 @@ now_ns(void)
 	return (uint64_t)(ts.tv_sec * SEC_NS + ts.tv_nsec);
 }
 
-static void
+/* @return for how long nobody drifted */
+static uint64_t
 pass(uint32_t serial)
 {
 	struct rte_mbuf *pkt = host_packet(100, serial);
+	uint64_t begin = rte_rdtsc();
 
 	before_ns[serial] = now_ns();
 	host_tx(port, 0, &pkt, 1);
@@ -65,6 +68,7 @@ pass(uint32_t serial)
 	assert_int_equal(host_rx_drop(port, 0), 1);
 	rte_delay_us_sleep(NAP_US);
 	shift_ns += DRIFT_NS;
+	return rte_rdtsc() - begin;
 }
 
 /* Whether what passed at a TSC is older than what the clock remembers. */
@@ -82,17 +86,33 @@ is_forgotten(uint64_t tsc)
 	return tsc < since;
 }
 
-static void
-check(bool jumps)
+/* A clock that stands still for long, as who makes it drift is kept from a core, is another test's. */
+static bool
+pass_all(bool jumps)
 {
-	uint64_t begin = rte_rdtsc();
+	uint64_t longest = 0;
 	uint32_t i;
 
 	snapshots_record("name=m,dir=tx,port=%u,ring_bytes=1M,sink=[file,path=s.pcapng]", port);
 	for (i = 0; i < N; i++) {
 		if (jumps && i == JUMP_AT)
 			jumped_ns += JUMP_NS;
-		pass(i);
+		longest = RTE_MAX(longest, pass(i));
+	}
+	return longest < rte_get_tsc_hz() / 1000 * KEPT_MS;
+}
+
+static void
+check(bool jumps)
+{
+	uint64_t begin = rte_rdtsc();
+	unsigned int tries;
+	uint32_t i;
+
+	for (tries = 1; !pass_all(jumps); tries++) {
+		assert_true(tries < 10);
+		snapshots_remove("m");
+		begin = rte_rdtsc();
 	}
 	assert_true(is_forgotten(begin));
 	snapshots_make("m", NULL);

@@ -89,7 +89,7 @@ pass(unsigned int n, uint32_t max_len, uint16_t max_seg, const char *iface, unsi
 	host_tx(port, 0, pkts, n);
 	assert_int_equal(host_rx_drop(port, 0), n);
 	for (i = 0; i < n * times; i++) {
-		assert_int_equal(sniff(frame, iface, 1000), lens[i % n]);
+		assert_int_equal(sniff(frame, iface, 30000), lens[i % n]);
 		host_bytes(bytes, lens[i % n], serial + i % n);
 		assert_memory_equal(frame, bytes, lens[i % n]);
 	}
@@ -205,7 +205,7 @@ test_with_file(void **state)
 	host_tx(port, 0, pkts, BURST);
 	assert_int_equal(host_rx_drop(port, 0), BURST);
 	for (i = 0; i < BURST; i++) {
-		assert_int_equal(sniff(frame, "mon0", 1000), 100);
+		assert_int_equal(sniff(frame, "mon0", 30000), 100);
 		host_bytes(bytes, 700, serial++);
 		assert_memory_equal(frame, bytes, 100);
 	}

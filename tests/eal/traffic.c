@@ -130,6 +130,10 @@ traffic_during(uint16_t port_id, void (*churn)(unsigned int n), unsigned int war
 		pthread_create(&senders[i].thread, NULL, send_packets, &senders[i]);
 	churn(warm_up);
 	before = read_memory();
+	for (i = 0; before.fds != count_fds() && i < 20; i++) {
+		rte_delay_us_sleep(50000);
+		before = read_memory();
+	}
 	churn(n);
 	assert_no_growth(&before, n, leak);
 	atomic_store(&stop, true);

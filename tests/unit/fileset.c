@@ -87,7 +87,7 @@ test_run(void **state)
 	vmirror_fileset_run(command, path);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	for (ms = 0; !is_there(out); ms++) {
-		assert_true(ms < 5000);
+		assert_true(ms < 30000);
 		usleep(1000);
 	}
 	close(fd);

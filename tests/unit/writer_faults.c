@@ -416,7 +416,7 @@ ends_badly(const char *name, bool with_pwrite, bool no_cut, bool in_set)
 		assert_int_equal(writing_put(&t), VMIRROR_WRITER_LOST);
 	}
 	assert_int_equal(state_of(), in_set ? VMIRROR_WRITER_FAILED : VMIRROR_WRITER_WELL);
-	vmirror_writer_finish(t.writer, SEC);
+	vmirror_writer_finish(t.writer, 30 * SEC);
 	assert_bad_end();
 	disk.no_cut = disk.no_close = false;
 	end_capture();

@@ -342,7 +342,7 @@ file_limit(const char *name, uint64_t most)
 	small = (struct rlimit){.rlim_cur = most, .rlim_max = limit.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	writing_put_n(&t, 500);
-	vmirror_writer_finish(t.writer, SEC);
+	vmirror_writer_finish(t.writer, 30 * SEC);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	vmirror_writer_status(t.writer, &status);
 	assert_int_equal(status.state, VMIRROR_WRITER_FAILED);

@@ -43,15 +43,6 @@ __wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned
 	return with_pwrite ? -EPERM : __real_io_uring_queue_init(entries, ring, flags);
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* --- killed */
 
 /* Outlives the child. */
@@ -354,7 +345,7 @@ static void
 follow(const char *name, uint64_t ms)
 {
 	struct follower f = {.room = 4 * MIB};
-	uint64_t until = now_ms() + ms, rounds = 0, n;
+	uint64_t until = writing_now_ms() + ms, rounds = 0, n;
 	struct vmirror_writer_status status;
 	void *put;
 
@@ -371,8 +362,8 @@ follow(const char *name, uint64_t ms)
 	assert_true(f.fd >= 0 && f.bytes != NULL);
 	assert_int_equal(pthread_create(&writer_thread, NULL, write_on, NULL), 0);
 	writes = true;
-	for (n = 0; now_ms() < until || n < atomic_load(&settled); rounds++) {
-		atomic_store(&stop, now_ms() >= until);
+	for (n = 0; writing_now_ms() < until || n < atomic_load(&settled); rounds++) {
+		atomic_store(&stop, writing_now_ms() >= until);
 		/* What was behind the last that counted had perhaps not come yet. */
 		f.to = f.from;
 		vmirror_writer_status(t.writer, &status);

@@ -306,7 +306,7 @@ wait_for_lines(const char *log, unsigned int wanted)
 	unsigned int lines = 0, tries;
 	int c;
 
-	for (tries = 0; tries < 500 && lines < wanted; tries++) {
+	for (tries = 0; tries < 3000 && lines < wanted; tries++) {
 		FILE *in = fopen(log, "re");
 
 		lines = 0;
@@ -392,7 +392,7 @@ keep_packed(const char *exec, bool both)
 	for (round = 0; round < 30; round++) {
 		writing_put_n(&t, 70);
 		writing_flush(&t);
-		for (tries = 0; tries < 500; tries++) {
+		for (tries = 0; tries < 3000; tries++) {
 			plain = count_packed(&packed);
 			if (plain <= (both ? packed + 1 : 1))
 				break;

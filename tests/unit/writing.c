@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -18,7 +19,7 @@
 
 #define TABLE_BYTES (UINT32_C(1) << 20)
 
-#define PATIENCE_NS (UINT64_C(5000) * WRITING_MS)
+#define PATIENCE_NS (UINT64_C(30000) * WRITING_MS)
 
 uint64_t
 writing_random(uint64_t number)
@@ -272,6 +273,15 @@ writing_flush(struct writing *t)
 	while (!vmirror_writer_flush(t->writer, 10 * WRITING_MS))
 		assert_true(waits++ < 10000);
 	assert_int_equal(t->written + t->lost, t->taken);
+}
+
+uint64_t
+writing_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 void

@@ -100,6 +100,10 @@ writing_flush(struct writing *t);
 unsigned int
 writing_descriptors(void);
 
+/** What time it is, in milliseconds since some moment. */
+uint64_t
+writing_now_ms(void);
+
 /** Finish and close; each packet that was taken must be settled. */
 void
 writing_finish(struct writing *t);
