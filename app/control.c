@@ -47,18 +47,21 @@ static bool
 take_request(struct control *control, int signal)
 {
 	void (*ask)(void *arg) = NULL;
+	bool asked = true;
 
 	pthread_mutex_lock(&control->lock);
 	if (signal == SIGUSR1)
 		ask = control->asks.snapshot;
-	else if (signal == SIGHUP)
+	else if (signal == SIGHUP && control->reloads)
 		ask = control->asks.reload;
+	else
+		asked = false;
 	if (control->phase == CONTROL_RUNNING && ask != NULL)
 		ask(control->asks.arg);
-	else if (signal == SIGUSR1)
-		say("SIGUSR1: no packets flow now");
+	else if (asked)
+		say("SIG%s: no packets flow now", sigabbrev_np(signal));
 	pthread_mutex_unlock(&control->lock);
-	return ask != NULL || signal == SIGUSR1;
+	return asked;
 }
 
 static void
@@ -174,12 +177,12 @@ known_signals(sigset_t *set)
 }
 
 int
-control_start(struct control *control, struct vmirror_error *err)
+control_start(struct control *control, bool reloads, struct vmirror_error *err)
 {
 	sigset_t set;
 	int ret;
 
-	*control = (struct control){.phase = CONTROL_IDLE};
+	*control = (struct control){.phase = CONTROL_IDLE, .reloads = reloads};
 	pthread_mutex_init(&control->lock, NULL);
 	known_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);

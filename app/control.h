@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmirror_error.h"
@@ -33,7 +34,7 @@ struct control_clock {
 /* What signals ask for while packets flow, on the housekeeping thread. */
 struct control_asks {
 	void (*snapshot)(void *arg); /* SIGUSR1 */
-	void (*reload)(void *arg);   /* SIGHUP; NULL: that ends vmirror, as SIGTERM does */
+	void (*reload)(void *arg);   /* SIGHUP, where control_start() was told so */
 	void *arg;
 };
 
@@ -42,6 +43,7 @@ struct control {
 	int signal_fd;
 	int wake_fd;      /* written whenever phase changes */
 	atomic_bool stop; /* the lcores shall end; written by the housekeeping thread */
+	bool reloads;     /* by SIGHUP, which else ends vmirror, as SIGTERM does */
 
 	pthread_mutex_t lock; /* over all of the following, and held while a clock's work is done */
 	enum control_phase phase;
@@ -56,10 +58,11 @@ struct control {
  * Block SIGINT, SIGTERM, SIGHUP and SIGUSR1 for the calling thread and all that it creates later, ignore
  * SIGPIPE and SIGXFSZ, and start the thread. Real-time signals stay as they are: net_tap needs one.
  *
+ * @param reloads  SIGHUP asks for that, and does not end vmirror
  * @return 0; negative errno with err set
  */
 int
-control_start(struct control *control, struct vmirror_error *err);
+control_start(struct control *control, bool reloads, struct vmirror_error *err);
 
 /**
  * Packets flow from now on.

@@ -30,7 +30,7 @@ static const char spec[] =
 	"  port=PORT            device name or number, [several,of,them], or all; required\n"
 	"  sink=[DRIVER,ARG,…]  where to: a vdev and its arguments; required\n"
 	"                       [file,path=FILE], [net_tap,iface=NEW], [net_af_packet,iface=OLD],\n"
-	"                       [virtio_user0,path=SOCKET], or any other vdev; see doc/spec.md\n"
+	"                       [virtio_user0,path=SOCKET], or any other vdev; see spec.md\n"
 	"  name=NAME            made up when it is not given\n"
 	"  dir=rx|tx|rxtx       rxtx when it is not given\n"
 	"  queue=[0-3,7]        all when it is not given\n"
@@ -42,8 +42,9 @@ static const char spec[] =
 	"  mode=ring|inline     copied for a thread, the default; or fed on the forwarding core\n"
 	"  mode=recorder        the last ring_bytes=64M are kept; SIGUSR1, or a packet that "
 	"matches\n"
-	"                       trigger=\"EXPRESSION\", has them written, before=10s to after=1s "
-	"of it\n"
+	"                       trigger=\"EXPRESSION\", has them written, from before=TIME (all) "
+	"to\n"
+	"                       after=TIME (1s) of it, snapshots=N (10) times\n"
 	"  ring_bytes=BYTES     of each queue's ring; latency=10ms, core=N: of the thread\n"
 	"  reference=BYTES      hold packets so long that are sent, in place of a copy\n"
 	"  count=PACKETS        end the mirror after so many\n"
@@ -63,7 +64,9 @@ static const char spec[] =
 	"\n"
 	"SIGINT and SIGTERM end it, SIGUSR1 makes a snapshot of each recorder, SIGHUP has the "
 	"file\n"
-	"of --config read again. Exit status: 0, 1 when it could not run, 2 for bad usage.\n";
+	"of --config read again, and ends it without one. Exit status: 0, 1 when it could not "
+	"run,\n"
+	"2 for bad usage. More: vmirror(1), and spec.md in doc or /usr/share/doc/vmirror.\n";
 
 void
 help_print(void)

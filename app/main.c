@@ -130,7 +130,7 @@ run(const struct options *options, struct control *control, struct ports *ports,
 {
 	const struct control_asks asks = {
 		.snapshot = mirrors_snapshot,
-		.reload = reload->path != NULL ? reload_for_signal : NULL,
+		.reload = reload_for_signal,
 		.arg = reload,
 	};
 	struct report figures;
@@ -333,7 +333,7 @@ main(int argc, char *argv[])
 			say("%s", err.text);
 		return ret < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 	}
-	ret = control_start(&control, &err);
+	ret = control_start(&control, options.config_path != NULL, &err);
 	if (ret == 0) {
 		ret = run_eal(&options, &control, argc, argv, &err);
 		control_end(&control);

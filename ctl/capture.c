@@ -232,8 +232,16 @@ only_ask(struct run *run, const struct ctl_place *place, struct vmirror_error *e
 		ret = ctl_session_open(&run->session, place, err);
 	if (ret != 0)
 		return ret;
-	return run->capture.list ? ctl_plan_print_ports(&run->session, err)
-				 : ctl_plan_print(&run->session, specs, 1, err);
+	if (run->capture.list)
+		return ctl_plan_print_ports(&run->session, err);
+	ret = ctl_plan_print(&run->session, specs, 1, -1, err);
+	if (ret != -EPERM)
+		return ret;
+	/* Of somebody else's process one may ask about descriptors alone, which have no name there. */
+	ret = ctl_capture_build(&run->capture, "fd", "0", run->spec, err);
+	if (ret == 0)
+		ret = ctl_output_open(&run->out, "/dev/null", err);
+	return ret == 0 ? ctl_plan_print(&run->session, specs, 1, run->out.fd, err) : ret;
 }
 
 int

@@ -105,7 +105,8 @@ static const struct ctl_option capture_options[] = {
 #define ABOUT_SPEC                                                                                 \
 	"SPEC is key=value with commas between, in single quotes for the shell:\n"                 \
 	"  'name=web,port=0,filter=\"tcp port 80\",sink=[file,path=web.pcapng]'\n"                 \
-	"Of sinks there are file, net_tap (an interface), virtio_user and others: doc/spec.md.\n"
+	"Of sinks there are file, net_tap (an interface), virtio_user and others: vmirror(1),\n"   \
+	"and spec.md in doc or /usr/share/doc/vmirror.\n"
 
 const struct ctl_command ctl_commands[] = {
 	{"capture", "[FILTER...]", 0, UINT_MAX, "show packets of a port, or write them to a file",
@@ -119,7 +120,8 @@ const struct ctl_command ctl_commands[] = {
 	{"ports", "", 0, 0, "list the ports that the process has", "", none, ctl_run_ports},
 	{"list", "", 0, 0, "list the mirrors", "", none, ctl_run_list},
 	{"stats", "[NAME...]", 0, UINT_MAX, "print the mirrors' counters",
-	 "Of all mirrors where none is named. What each counter counts: doc/spec.md.\n",
+	 "Of all mirrors where none is named. What each counter counts is in spec.md, in doc or "
+	 "/usr/share/doc/vmirror.\n",
 	 stats_options, ctl_run_stats},
 	{"top", "", 0, 0, "watch the mirrors: rates, and what is lost and why",
 	 "q or Ctrl-C ends it.\n", top_options, ctl_run_top},

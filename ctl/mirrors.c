@@ -158,7 +158,7 @@ ctl_run_check(struct ctl *ctl, struct vmirror_error *err)
 	else
 		ret = ctl_session_open(&session, &ctl->place, err);
 	if (ret == 0)
-		ret = ctl_plan_print(&session, (const char *const *)specs, n, err);
+		ret = ctl_plan_print(&session, (const char *const *)specs, n, -1, err);
 	ctl_session_close(&session);
 	for (unsigned int i = 0; i < n; i++)
 		free(specs[i]);

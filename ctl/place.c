@@ -123,17 +123,23 @@ place_file(struct ctl_placed *placed, struct vmirror_spec *spec, bool open,
 					 : from_root(path, err);
 }
 
+static bool
+is_driver(const struct vmirror_spec_sink *sink, const char *driver)
+{
+	return vmirror_spec_is_driver(sink->vdev, driver);
+}
+
 /* What names a file or a socket, of the drivers that have such. @return NULL: nothing does */
 static struct vmirror_spec_arg *
 find_path(struct vmirror_spec_sink *sink)
 {
 	const struct vmirror_spec_arg *abstract = find(sink, "socket-abstract");
 
-	if (vmirror_spec_is_driver(sink->vdev, "net_pcap"))
+	if (is_driver(sink, "net_pcap") || is_driver(sink, "eth_pcap"))
 		return find(sink, "tx_pcap");
-	if (vmirror_spec_is_driver(sink->vdev, "virtio_user"))
+	if (is_driver(sink, "virtio_user") || is_driver(sink, "net_virtio_user"))
 		return find(sink, "path");
-	if (vmirror_spec_is_driver(sink->vdev, "net_memif") && abstract != NULL &&
+	if ((is_driver(sink, "net_memif") || is_driver(sink, "eth_memif")) && abstract != NULL &&
 	    strcmp(abstract->value, "no") == 0)
 		return find(sink, "socket");
 	return NULL;

@@ -24,14 +24,14 @@ ctl_plan_check(struct ctl_session *session, const char *const specs[], unsigned 
 }
 
 int
-ctl_plan_print(struct ctl_session *session, const char *const specs[], unsigned int n,
+ctl_plan_print(struct ctl_session *session, const char *const specs[], unsigned int n, int fd,
 	       struct vmirror_error *err)
 {
 	json_t *result, *plan;
 	size_t i;
 	int ret;
 
-	ret = ctl_plan_check(session, specs, n, -1, &result, err);
+	ret = ctl_plan_check(session, specs, n, fd, &result, err);
 	if (ret != 0)
 		return ret;
 	json_array_foreach (json_object_get(result, "plans"), i, plan) {

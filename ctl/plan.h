@@ -18,7 +18,7 @@ ctl_plan_check(struct ctl_session *session, const char *const specs[], unsigned 
 
 /** The same, printed for a person. */
 int
-ctl_plan_print(struct ctl_session *session, const char *const specs[], unsigned int n,
+ctl_plan_print(struct ctl_session *session, const char *const specs[], unsigned int n, int fd,
 	       struct vmirror_error *err);
 
 /** Print the ports that the process has. */

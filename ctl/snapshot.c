@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "ctl/commands.h"
@@ -115,11 +116,14 @@ static int
 report(const struct snapshot *snapshot, const json_t *before, const json_t *after,
        struct vmirror_error *err)
 {
+	const char *path = snapshot->out.path;
 	uint64_t lost = more(before, after, "snapshot_lost");
 	uint64_t written = more(before, after, "snapshot_delivered");
 
-	printf("%s: %" PRIu64 " packets written to %s, %" PRIu64 " lost\n", snapshot->name, written,
-	       snapshot->out.path[0] != '\0' ? snapshot->out.path : "its sink", lost);
+	/* Behind what went to stdout there is nothing more. */
+	fprintf(strcmp(path, "-") == 0 ? stderr : stdout,
+		"%s: %" PRIu64 " packets written to %s, %" PRIu64 " lost\n", snapshot->name,
+		written, *path != '\0' ? path : "its sink, as the process's log tells", lost);
 	if (lost == 0 && more(before, after, "snapshots_failed") == 0)
 		return 0;
 	return vmirror_error_set(err, -EIO,

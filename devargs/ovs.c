@@ -134,6 +134,11 @@ make_names(struct names *names, const struct vmirror_spec *spec, struct vmirror_
 {
 	const char *vdev = spec->sink.vdev;
 
+	if (vmirror_spec_is_driver(vdev, "file"))
+		return vmirror_error_set(err, -EINVAL,
+					 "sink: %s is vmirror's own and no vdev that Open vSwitch "
+					 "could have; right would be net_pcap,tx_pcap=FILE",
+					 vdev);
 	if (!is_one_of(vdev, drivers, N_ELEMENTS(drivers)))
 		snprintf(names->vdev, sizeof(names->vdev), "%s", vdev);
 	else if (spec->name[0] != '\0')

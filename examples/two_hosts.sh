@@ -6,10 +6,13 @@
 #
 #     a 192.0.2.1 ---- net_tap0 [vmirror] net_tap1 ---- 192.0.2.2 b
 #
-# VMIRROR and VMIRRORCTL name the programs, where they are not installed.
+# VMIRROR and VMIRRORCTL name the programs, where they are not installed:
+#
+#     VMIRROR=build/app/vmirror VMIRRORCTL=build/ctl/vmirrorctl examples/tcpdump/run.sh
 
-VMIRROR=${VMIRROR:-vmirror}
-export VMIRRORCTL=${VMIRRORCTL:-vmirrorctl}
+VMIRROR=$(command -v "${VMIRROR:-vmirror}" | xargs -r realpath || true)
+VMIRRORCTL=$(command -v "${VMIRRORCTL:-vmirrorctl}" | xargs -r realpath || true)
+export VMIRRORCTL
 T=       # folder of the run
 vmirror= # its process
 declare -A host
@@ -24,9 +27,12 @@ begin() {
 	local tool
 	if [ "${EXAMPLE_INSIDE:-}" != yes ]; then
 		[ "$(id -u)" -eq 0 ] || die "needs root, for network namespaces"
-		for tool in "$VMIRROR" "$VMIRRORCTL" ip nsenter ping "$@"; do
+		[ "$VMIRROR" ] || die "needs vmirror; where it is not installed VMIRROR names it: VMIRROR=build/app/vmirror"
+		[ "$VMIRRORCTL" ] || die "needs vmirrorctl; where it is not installed: VMIRRORCTL=build/ctl/vmirrorctl"
+		for tool in ip nsenter ping "$@"; do
 			command -v "$tool" >/dev/null || die "needs $tool"
 		done
+		export VMIRROR
 		EXAMPLE_INSIDE=yes exec unshare --net --mount --pid --fork --kill-child --mount-proc -- \
 			bash "$0"
 	fi

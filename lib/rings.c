@@ -99,10 +99,10 @@ vmirror_mirror_check_memory(struct vmirror_mirror *mirror, unsigned int n_rings,
 			err, -ENOMEM,
 			"memory: %u rings of %.1f MB and %.1f MB of %s are more "
 			"than is left of max_memory, %.1f MB, of which mirrors have "
-			"%.1f MB; use a smaller ring_bytes= or mbufs=, or raise it",
+			"%.1f MB; use a smaller ring_bytes=%s, or raise it",
 			n_rings, vmirror_mirror_ring_bytes(mirror) / 1e6, (pool + blocks) / 1e6,
 			blocks > 0 ? "blocks" : "mbufs", vmirror_shared.max_memory / 1e6,
-			taken / 1e6);
+			taken / 1e6, blocks > 0 ? "" : " or mbufs=");
 	if (rings + blocks == 0)
 		return 0;
 	left = vmirror_memory_available();

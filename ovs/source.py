@@ -34,7 +34,7 @@ def ethdevs(place, plugin):
             raise Failed(
                 f"ovs-vswitchd (process {place[-1]}) runs without vmirror's plugin; right would be: "
                 "ovs-vsctl --no-wait set Open_vSwitch . other_config:dpdk-extra=\"-d "
-                f"{plugin}\", and a restart of the switch (see doc/plugin.md)")
+                f"{plugin}\", and a restart of the switch (see plugin.md in doc or /usr/share/doc/vmirror)")
         # Its control socket comes when the switch has started.
         if "no control socket" not in done.stderr or time.monotonic() > end:
             raise Failed(last_line(done))

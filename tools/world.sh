@@ -147,14 +147,19 @@ wait_for() {
 }
 
 # wait_until MICROSECONDS COMMAND...: until it succeeds, by a look that began no later than that, or soon
-# after. How long the look takes is no matter, and there is one.
+# after. How long the look takes is no matter, and there is one. Time in which nobody looked, as this script
+# was kept from a core, does not count: others were kept from it as well.
 wait_until() {
-	local end=$1
+	local end=$1 slept late
 	shift
 	until "$@"; do
 		now
 		[ "$now" -le "$end" ] || return 1
+		slept=$now
 		sleep 0.05
+		now
+		late=$((now - slept - 150000))
+		[ $late -le 0 ] || end=$((end + late))
 	done
 }
 

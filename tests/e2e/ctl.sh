@@ -211,7 +211,10 @@ snapshots() {
 	pings 2
 	wait_for 20 captured rec 24 || fail "24 packets are not recorded"
 	says '^rec: 4 packets written to last.pcapng, 0 lost$' ctl snapshot rec --last 5s -w last.pcapng
-	says '^rec: 24 packets written to its sink, 0 lost$' ctl snapshot rec
+	expect "-w -: tshark reads it, and nothing but it" test \
+		"$("$VMIRRORCTL" snapshot rec -w - 2>"$T/ctl.err" | tshark -r - 2>&1 | grep -c ICMP)" = 24
+	expect "what it says is on stderr" grep -qx 'rec: 24 packets written to -, 0 lost' "$T/ctl.err"
+	says '^rec: 24 packets written to its sink, .*log tells, 0 lost$' ctl snapshot rec
 	expect "into a file of the mirror's" test "$(find . -name 'rec_0000*' | wc -l)" = 1
 	laws
 	refused "a mirror that is no recorder" 1 "no such|'nope'" snapshot nope -w nope.pcapng

@@ -88,13 +88,6 @@ fullest() {
 print(max(m["ring_fullest_percent"] for m in json.load(sys.stdin)["mirrors"]))'
 }
 
-# heeds CLIENT: it reads SIGINT itself. Before, and when it has read one, the next SIGINT just ends it.
-heeds() {
-	local blocked
-	blocked=$(sed -n 's/^SigBlk:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) &&
-		[ "$blocked" ] && [ $((0x$blocked & 1 << (2 - 1))) -ne 0 ]
-}
-
 heeds_or_gone() {
 	heeds "$1" || gone "$1"
 }

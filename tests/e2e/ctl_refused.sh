@@ -97,6 +97,8 @@ fewer_rights() {
 	cd "$T/theirs"
 	expect "they see ports" grep -q net_null0 <(somebody ports)
 	expect "and what they may" grep -q 'files of your own' <(somebody version)
+	expect "and what a capture would do" grep -q 'rx and tx of port net_null0' \
+		<(somebody capture -i 0 -w theirs.pcapng -d)
 	spawn /dev/null "$T/c.err" setpriv --reuid 65534 --regid 65534 --groups users "$VMIRRORCTL" \
 		--control "$T/control" capture -i 0 -w theirs.pcapng
 	wait_for 20 grep -q 'capturing on' "$T/c.err" || fail "$(cat "$T/c.err")"

@@ -46,8 +46,11 @@ tap_deleted() {
 	local watcher
 	note "tap deleted"
 	setting --mirror "name=live,port=net_tap0,sink=[net_tap_live,iface=mon0]"
+	# Packets pass when it goes: it is back soon.
+	flood 0.002
 	ip link del mon0
 	expect "tap deleted: 200 pings" pings 200
+	end_flood
 	expect "tap deleted: a download" download
 	expect "tap deleted: said" wait_for 20 said "live|mon0"
 	expect "tap deleted: it is back" wait_for 20 said "interface mon0 is back"

@@ -109,6 +109,13 @@ expect() {
 	echo "ok $what"
 }
 
+# heeds PROCESS: it reads SIGINT itself. Before, and when it has read one, the next SIGINT just ends it.
+heeds() {
+	local blocked
+	blocked=$(sed -n 's/^SigBlk:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) &&
+		[ "$blocked" ] && [ $((0x$blocked & 1 << (2 - 1))) -ne 0 ]
+}
+
 # mark: from this moment on within() counts.
 mark() {
 	now

@@ -195,6 +195,7 @@ not_for_kvargs(void **state)
 	refuses("[net_pcap0,tx_pcap=\"a=b\"]", "'a=b' holds");
 	refuses("[net_pcap0,tx_pcap=\"a[b\"]", "'a[b' holds");
 	refuses("[net_pcap0,tx_pcap=\"[a],b\"]", "'[a],b' holds");
+	refuses("[file,path=a.pcapng]", "file is vmirror's own");
 	refuses("[virtio_user0,path=/run/v,server=1]", "Open vSwitch stand still");
 	refuses("[net_tap0,iface=a,mac=fixed]", "mac='fixed' is refused");
 	refuses("[net_tap0,iface=a,mac=02:00:00:00:00:0]", "mac=");
