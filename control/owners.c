@@ -68,6 +68,15 @@ vmirror_owners_count(uid_t uid)
 }
 
 void
+vmirror_owners_leave(uint64_t serial)
+{
+	struct vmirror_owner *owner = find(serial);
+
+	if (owner != NULL)
+		owner->session = NULL;
+}
+
+void
 vmirror_owners_forget(uint64_t serial)
 {
 	struct vmirror_owner *owner = find(serial);

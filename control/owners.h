@@ -36,6 +36,10 @@ vmirror_owners_find(const char *name);
 unsigned int
 vmirror_owners_count(uid_t uid);
 
+/** Its session has gone, and the mirror is on its way. */
+void
+vmirror_owners_leave(uint64_t serial);
+
 /** A mirror has gone. */
 void
 vmirror_owners_forget(uint64_t serial);

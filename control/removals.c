@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include "control/call.h"
 #include "control/rpc.h"
@@ -13,9 +14,13 @@
 #include "devargs/error.h"
 #include "lib/lease.h"
 #include "lib/shared.h"
+#include "lib/thread.h"
 
 /* Most are through in a moment, which spares them another round. */
 #define MOMENT_NS UINT64_C(1000000)
+
+/* A reader that has stopped has three seconds for what is in the rings, and as many for the file's end. */
+#define TOGETHER_NS UINT64_C(12000000000)
 
 struct removal {
 	TAILQ_ENTRY(removal) next;
@@ -161,9 +166,10 @@ vmirror_removals_poll(const struct vmirror_control_opts *host)
 	struct removal *r, *next;
 	unsigned int n = 0;
 
+	/* Many do not keep others waiting for longer than one. */
 	for (r = TAILQ_FIRST(&removals); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, next);
-		if (vmirror_lease_is_over(r->serial, MOMENT_NS))
+		if (vmirror_lease_is_over(r->serial, n == 0 ? MOMENT_NS : 0))
 			finish(r, host);
 		else
 			n++;
@@ -190,6 +196,12 @@ vmirror_removals_forked(void)
 void
 vmirror_removals_finish(const struct vmirror_control_opts *host)
 {
+	const struct timespec nap = {.tv_nsec = 10 * MOMENT_NS};
+	const uint64_t until = vmirror_now_ns() + TOGETHER_NS;
+
+	/* Each is given its time, and all of them at once. */
+	while (vmirror_removals_poll(host) > 0 && vmirror_now_ns() < until)
+		nanosleep(&nap, NULL);
 	while (!TAILQ_EMPTY(&removals))
 		finish(TAILQ_FIRST(&removals), host);
 }

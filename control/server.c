@@ -82,7 +82,7 @@ end_session(struct vmirror_session *s)
 	vmirror_removals_forget(s);
 	while ((owner = vmirror_owners_first_of(s)) != NULL) {
 		vmirror_removals_begin_orphan(owner);
-		vmirror_owners_forget(owner->serial);
+		vmirror_owners_leave(owner->serial);
 	}
 	vmirror_refusals_conclude(s);
 	vmirror_session_destroy(s);
@@ -95,14 +95,15 @@ is_full(const struct vmirror_session *s)
 	return server.n_sessions >= MOST_SESSIONS - (s->all_rights ? 0 : KEPT_SESSIONS);
 }
 
-/* Whoever has been silent for longest, and would lose nothing. */
+/* Whoever has been silent for longest, would lose nothing, and has no rights that the newcomer lacks. */
 static struct vmirror_session *
-most_idle(void)
+most_idle(bool all_rights)
 {
 	struct vmirror_session *s, *idle = NULL;
 
 	TAILQ_FOREACH (s, &server.sessions, next)
-		if (s->watch.every_ns == 0 && !s->busy && vmirror_owners_first_of(s) == NULL &&
+		if ((all_rights || !s->all_rights) && s->watch.every_ns == 0 && !s->busy &&
+		    vmirror_owners_first_of(s) == NULL &&
 		    (idle == NULL || s->heard_ns < idle->heard_ns))
 			idle = s;
 	return idle;
@@ -116,7 +117,7 @@ take_in(int fd)
 	if (s == NULL)
 		return;
 	if (is_full(s))
-		idle = most_idle();
+		idle = most_idle(s->all_rights);
 	if (is_full(s) && idle == NULL) {
 		vmirror_rpc_refuse(s, EAGAIN, NO_ROOM);
 		vmirror_session_destroy(s);
@@ -137,7 +138,7 @@ take_in(int fd)
 static void
 make_place(void)
 {
-	struct vmirror_session *idle = most_idle();
+	struct vmirror_session *idle = most_idle(true); /* whoever it is */
 
 	if (idle != NULL)
 		end_session(idle);
@@ -238,12 +239,25 @@ notify_all(uint64_t now)
 
 /* --- the thread */
 
+static void
+end_hoarders(uint64_t now, uint64_t *next)
+{
+	struct vmirror_session *s;
+
+	TAILQ_FOREACH (s, &server.sessions, next)
+		if (vmirror_session_hoards(s, now, next)) {
+			s->broken = true;
+			*next = now;
+		}
+}
+
 /* How long until the next watch, or until somebody is accepted again, in ms, rounded up; -1: for ever. */
 static int
 timeout(void)
 {
 	uint64_t now = vmirror_now_ns(), next = notify_all(now);
 
+	end_hoarders(now, &next);
 	if (server.deaf_until_ns != 0 && server.deaf_until_ns < next)
 		next = server.deaf_until_ns;
 	if (server.n_going > 0 && now + GOING_NS < next)

@@ -14,6 +14,9 @@
 
 #define FIRST_ROOM 2048
 
+/* A request is sent in one go. */
+#define HOARD_NS UINT64_C(10000000000)
+
 struct vmirror_session *
 vmirror_session_create(int fd)
 {
@@ -53,6 +56,19 @@ vmirror_session_drop_fds(struct vmirror_session *s)
 	s->fds_lost = false;
 }
 
+bool
+vmirror_session_hoards(const struct vmirror_session *s, uint64_t now, uint64_t *due_ns)
+{
+	uint64_t due = s->fds_ns + HOARD_NS;
+
+	/* What waits behind an answer is the server's to take. */
+	if (s->n_fds == 0 || s->busy || vmirror_session_waits(s))
+		return false;
+	if (now < due && due < *due_ns)
+		*due_ns = due;
+	return now >= due;
+}
+
 /* What the kernel has put into our table, whether it is wanted or not. */
 static void
 take_fds(struct vmirror_session *s, struct msghdr *msg)
@@ -70,6 +86,8 @@ take_fds(struct vmirror_session *s, struct msghdr *msg)
 		for (i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
 			if (s->n_fds < VMIRROR_SESSION_FDS) {
+				if (s->n_fds == 0)
+					s->fds_ns = vmirror_now_ns();
 				s->fds[s->n_fds++] = fd;
 			} else {
 				s->fds_lost = true;

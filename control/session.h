@@ -45,7 +45,8 @@ struct vmirror_session {
 
 	int fds[VMIRROR_SESSION_FDS]; /**< received, of the request that comes next */
 	unsigned int n_fds;
-	bool fds_lost; /**< there were more */
+	bool fds_lost;   /**< there were more */
+	uint64_t fds_ns; /**< when the first of them came */
 
 	char *in;
 	size_t in_len;
@@ -64,6 +65,15 @@ vmirror_session_create(int fd);
 /** Hang up. */
 void
 vmirror_session_destroy(struct vmirror_session *s);
+
+/**
+ * Whether descriptors have come with a request so long ago that does not end: one of them may be the peer's
+ * own end, which then is never seen to hang up.
+ *
+ * @param due_ns  lowered to when that will be so
+ */
+bool
+vmirror_session_hoards(const struct vmirror_session *s, uint64_t now, uint64_t *due_ns);
 
 /** Take what has come, of one request at the most. */
 void

@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "devargs/error.h"
+#include "devargs/spec.h"
 #include "lib/api.h"
 #include "lib/engine.h"
+#include "lib/filter.h"
 #include "lib/mirror.h"
 #include "lib/pool.h"
 #include "lib/shared.h"
@@ -76,10 +78,43 @@ vmirror_api_enter(struct vmirror_error *err)
 				 "after rte_eal_init()");
 }
 
+/* A spec that cannot be read is no matter here: whoever makes a mirror of it says why. */
+static int
+compile_ahead(const char *text, struct vmirror_error *err)
+{
+	struct vmirror_spec spec = {0};
+	int ret = vmirror_spec_parse(&spec, text, err);
+
+	if (ret != 0)
+		return ret == -ENOMEM ? ret : 0;
+	if (spec.filter != NULL)
+		ret = vmirror_filter_ahead(spec.filter, err);
+	if (ret == 0 && spec.trigger != NULL)
+		ret = vmirror_filter_ahead(spec.trigger, err);
+	vmirror_spec_fini(&spec);
+	return ret;
+}
+
+int
+vmirror_api_enter_for(const char *const specs[], unsigned int n, struct vmirror_error *err)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n && ret == 0; i++)
+		ret = compile_ahead(specs[i], err);
+	if (ret == 0)
+		ret = vmirror_api_enter(err);
+	if (ret != 0)
+		vmirror_filter_forget();
+	return ret;
+}
+
 void
 vmirror_api_leave(void)
 {
 	pthread_mutex_unlock(&vmirror_shared.control);
+	vmirror_filter_forget();
 }
 
 struct vmirror_mirror *
@@ -168,7 +203,7 @@ vmirror_api_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_e
 int
 vmirror_mirror_add(const char *spec, char name[VMIRROR_NAME_SIZE], struct vmirror_error *err)
 {
-	int ret = vmirror_api_enter(err);
+	int ret = vmirror_api_enter_for(&spec, 1, err);
 
 	if (ret != 0)
 		return ret;
@@ -368,7 +403,7 @@ int
 vmirror_mirror_check(const char *const specs[], unsigned int n, struct vmirror_plan *plans,
 		     unsigned int *bad, struct vmirror_error *err)
 {
-	int ret = vmirror_api_enter(err);
+	int ret = vmirror_api_enter_for(specs, n, err);
 
 	if (ret != 0)
 		return ret;

@@ -14,6 +14,14 @@ struct vmirror_mirror;
 int
 vmirror_api_enter(struct vmirror_error *err);
 
+/**
+ * The same, for mirrors of these specs: what takes long in their filters is done before.
+ *
+ * @return 0; -EPERM or -ENOMEM with err set, unlocked
+ */
+int
+vmirror_api_enter_for(const char *const specs[], unsigned int n, struct vmirror_error *err);
+
 /** Give the control lock back. */
 void
 vmirror_api_leave(void);

@@ -89,6 +89,9 @@ vmirror_mirror_stats(const char *name, struct vmirror_stats *stats, struct vmirr
 	/* The drain notes them before it counts: they are those of all that was counted, or later. */
 	stats->first_packet_ns = __atomic_load_n(&mirror->drain.first_ns, __ATOMIC_RELAXED);
 	stats->last_packet_ns = __atomic_load_n(&mirror->drain.last_ns, __ATOMIC_RELAXED);
+	/* The very first is being noted, and not counted yet. */
+	if (stats->first_packet_ns == 0 || stats->last_packet_ns == 0)
+		stats->first_packet_ns = stats->last_packet_ns = 0;
 	if (vmirror_mirror_records(mirror))
 		fill_in_snapshots(stats, mirror);
 	fill_in_files(stats, mirror);

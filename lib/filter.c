@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <pcap/pcap.h>
 #include <rte_malloc.h>
@@ -18,6 +19,17 @@
 
 /* The longest packet that a filter is compiled for, as tcpdump and dumpcap have it. */
 #define FILTER_SNAPLEN 262144
+
+/* Compiled ahead by this thread: what came of it, for better or worse. */
+struct ahead {
+	struct ahead *next;
+	char *text;
+	struct bpf_program program;
+	struct vmirror_error err;
+	int ret;
+};
+
+static __thread struct ahead *aheads;
 
 static int
 compile(struct bpf_program *program, const char *text, struct vmirror_error *err)
@@ -52,14 +64,64 @@ load(const struct bpf_program *program)
 }
 
 int
+vmirror_filter_ahead(const char *text, struct vmirror_error *err)
+{
+	struct ahead *a = calloc(1, sizeof(*a));
+
+	if (a != NULL)
+		a->text = strdup(text);
+	if (a == NULL || a->text == NULL) {
+		free(a);
+		return vmirror_error_set(err, -ENOMEM, "filter: out of memory");
+	}
+	a->ret = compile(&a->program, text, &a->err);
+	a->next = aheads;
+	aheads = a;
+	return 0;
+}
+
+void
+vmirror_filter_forget(void)
+{
+	struct ahead *a;
+
+	while ((a = aheads) != NULL) {
+		aheads = a->next;
+		pcap_freecode(&a->program);
+		free(a->text);
+		free(a);
+	}
+}
+
+/* @return 0: it is the caller's to free, unless it was compiled ahead */
+static int
+find_or_compile(struct bpf_program *program, bool *ours, const char *text,
+		struct vmirror_error *err)
+{
+	const struct ahead *a;
+
+	for (a = aheads; a != NULL; a = a->next)
+		if (strcmp(a->text, text) == 0)
+			break;
+	*ours = a == NULL;
+	if (a == NULL)
+		return compile(program, text, err);
+	*program = a->program;
+	if (a->ret != 0 && err != NULL)
+		*err = a->err;
+	return a->ret;
+}
+
+int
 vmirror_filter_create(struct vmirror_filter **filter, const char *text, struct vmirror_error *err)
 {
 	struct bpf_program program = {0};
 	struct rte_bpf_jit jit = {0};
 	struct vmirror_filter *f;
+	bool ours;
 	int ret;
 
-	ret = compile(&program, text, err);
+	ret = find_or_compile(&program, &ours, text, err);
 	if (ret != 0)
 		return ret;
 
@@ -80,7 +142,8 @@ vmirror_filter_create(struct vmirror_filter **filter, const char *text, struct v
 	*filter = f;
 
 free_program:
-	pcap_freecode(&program);
+	if (ours)
+		pcap_freecode(&program);
 	return ret;
 }
 

@@ -25,6 +25,19 @@ struct vmirror_filter {
 int
 vmirror_filter_create(struct vmirror_filter **filter, const char *text, struct vmirror_error *err);
 
+/**
+ * Compile ahead, without any lock, what this thread creates a filter of until it forgets: names of hosts
+ * are looked up then, which takes as long as nobody answers.
+ *
+ * @return 0, also where the text is wrong, which vmirror_filter_create() says; -ENOMEM with err set
+ */
+int
+vmirror_filter_ahead(const char *text, struct vmirror_error *err);
+
+/** What this thread has compiled ahead, if anything. */
+void
+vmirror_filter_forget(void);
+
 /** Takes NULL. No core may be running it. */
 void
 vmirror_filter_destroy(struct vmirror_filter *filter);

@@ -15,7 +15,7 @@ int
 vmirror_lease_take(const char *spec, char name[VMIRROR_NAME_SIZE], uint64_t *serial,
 		   struct vmirror_error *err)
 {
-	int ret = vmirror_api_enter(err);
+	int ret = vmirror_api_enter_for(&spec, 1, err);
 
 	if (ret != 0)
 		return ret;

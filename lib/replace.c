@@ -270,7 +270,7 @@ vmirror_mirror_replace(const char *const old[], unsigned int n_old, const char *
 		       struct vmirror_error *err)
 {
 	struct vmirror_mirror_list aside = TAILQ_HEAD_INITIALIZER(aside);
-	int ret = vmirror_api_enter(err);
+	int ret = vmirror_api_enter_for(specs, n, err);
 
 	if (ret != 0)
 		return ret;

@@ -214,6 +214,11 @@ adopt(struct vmirror_file *file, const char *name, bool direct, struct vmirror_e
 					 name);
 	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		return vmirror_error_set(err, -EINVAL, "%s is open for reading only", name);
+	/* Others, an eventfd for one, may block whoever writes for ever, whatever poll() says. */
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) &&
+	    !S_ISCHR(st.st_mode))
+		return vmirror_error_set(
+			err, -EINVAL, "%s is no file, pipe or socket; write to one of these", name);
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
 	file->out.is_socket = S_ISSOCK(st.st_mode);

@@ -415,15 +415,15 @@ vmirror_writer_put(struct vmirror_writer *w, unsigned int source, unsigned int p
 }
 
 /*
- * Whether somebody has emptied the file. It is as long as it was when the next block has been written; but
- * where its header was there is nothing then, which the header is never.
+ * Somebody has emptied the file. It is as long as it was when the next block has been written, but where its
+ * header was is nothing then. With a block under way a file system says so when that is written: if ever.
  */
 static bool
-is_emptied(const struct vmirror_set_file *file, const struct stat *st)
+is_emptied(const struct vmirror_writer *w, const struct stat *st)
 {
-	if (!file->file.regular || file->settled == 0)
-		return false;
-	return (uint64_t)st->st_size < file->settled || lseek(file->file.out.fd, 0, SEEK_HOLE) == 0;
+	return w->file->file.regular && w->file->settled > 0 &&
+	       ((uint64_t)st->st_size < w->file->settled ||
+		(w->out.first == NULL && lseek(w->file->file.out.fd, 0, SEEK_HOLE) == 0));
 }
 
 /* Whether somebody has removed the file under our hands, or emptied it. */
@@ -435,7 +435,7 @@ look_at_file(struct vmirror_writer *w)
 
 	if (w->file == NULL || fstat(w->file->file.out.fd, &st) != 0)
 		return;
-	w->file->emptied = w->file->emptied || is_emptied(w->file, &st);
+	w->file->emptied = w->file->emptied || is_emptied(w, &st);
 	if (w->file->emptied && !loses(w))
 		vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
 				   "%.120s was truncated or overwritten by somebody else",

@@ -256,6 +256,9 @@ def test_descriptors():
         c.refused(-32602, "more than 8", "list", [null] * 200)
         reading = os.open("/dev/null", os.O_RDONLY)
         c.refused(22, "reading only", "add", [reading], spec="port=0,sink=[file,fd=0]")
+        event = os.eventfd(0)
+        c.refused(22, "no file, pipe or socket", "add", [event], spec="port=0,sink=[file,fd=0]")
+        os.close(event)
         c.refused(22, "to this process itself", "add", [c.socket.fileno()],
                   spec="port=0,sink=[file,fd=0]")
         # Those of one request are not the next one's.
@@ -379,6 +382,17 @@ def test_killed():
     assert names() == ["k"]
     end(pid)
     wait_for(lambda: names() == [], "the mirror goes with its client", 1)
+    as_before(before)
+
+
+def test_keeps_itself():
+    """Its own end is in a request that it never ends: so nobody sees it hang up."""
+    before = at_rest()
+    c = Client()
+    c.get("add", spec=NULL + ",name=k")
+    c.send(b'{"jsonrpc":"2.0","id":2,"me', [c.socket.fileno()])
+    c.socket.close()
+    wait_for(lambda: names() == [], "the mirror goes with its client", 30)
     as_before(before)
 
 

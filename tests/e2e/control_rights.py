@@ -135,6 +135,44 @@ for name in ('turns', 'none'):
     as_before(before)
 
 
+def test_places():
+    """A crowd of theirs takes no place of one who has all rights, however long he says nothing."""
+    with Client() as c:
+        c.get("version")
+        as_nobody("""
+crowd = []
+for n in range(80):
+    crowd.append(Client())
+    try:
+        crowd[-1].ask('watch', interval_ms=60000)
+    except (AssertionError, OSError):  # there was no place
+        assert n >= 50, n
+""")
+        c.get("version")
+
+
+def test_going():
+    """Mirrors whose client has gone are his until they have gone as well."""
+    before = at_rest()
+    as_nobody("""
+import select
+spec = 'name=going%d,port=0,sink=[file,fd=0]'
+pipes = [os.pipe() for _ in range(8)]
+with Client() as c:
+    for n, (_, write) in enumerate(pipes):
+        c.get('add', [write], spec=spec % n)
+    for _, write in pipes:
+        wait_for(lambda: not select.select([], [write], [], 0)[1], 'the pipe is full')
+with Client() as c:
+    null = os.open('/dev/null', os.O_WRONLY)
+    c.refused(1, 'has 8 mirrors', 'add', [null], spec=spec % 8)
+    wait_for(lambda: names() == [], 'they go, together', 15)
+    c.get('add', [null], spec=spec % 9)
+""")
+    wait_for(lambda: names() == [], "gone with their client")
+    as_before(before)
+
+
 # --- what the host is told
 
 

@@ -369,6 +369,42 @@ top_closed() {
 	expect "the mirror is not its own, and stays" mirrors 1
 }
 
+# A server of names that never answers.
+silent_server() {
+	cat >"$T/silent.py" <<-'PYTHON'
+		import signal, socket
+		server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		server.bind(("127.0.0.1", 53))
+		print("bound", flush=True)
+		signal.pause()
+	PYTHON
+	spawn "$T/silent" "$T/silent.err" python3 "$T/silent.py"
+	wait_for 20 grep -q bound "$T/silent" || fail "no server of names: $(cat "$T/silent.err")"
+}
+
+# While a name in somebody's filter is looked up all else goes on.
+name_without_answer() {
+	local adding
+	printf 'nameserver 127.0.0.1\noptions timeout:4 attempts:1\n' >"$T/resolv.conf"
+	if [ ! "${VMIRROR_WORLD_MOUNTS:-}" ] || ! mount --bind "$T/resolv.conf" /etc/resolv.conf; then
+		note "names cannot be looked up elsewhere here"
+		return
+	fi
+	silent_server
+	ctl add 'name=brief,port=0,filter=icmp,duration=1s,sink=[file,path=brief.pcapng]' >/dev/null
+	spawn /dev/null "$T/named.err" "$VMIRRORCTL" add \
+		'name=named,port=0,filter="host nobody.example",sink=[file,path=named.pcapng]'
+	adding=$child
+	expect "a name that nobody answers for: mirrors go on" wait_for 20 said "mirror 'brief' ended"
+	expect "while it is looked up" alive "$adding"
+	wait_for 60 gone "$adding" || fail "it is looked up for ever"
+	expect "then it is refused" grep -q 'host nobody.example.*unknown host' "$T/named.err"
+	expect "and leaves no file" test ! -e named.pcapng
+	umount /etc/resolv.conf
+	ctl remove brief >/dev/null
+	rm brief.pcapng
+}
+
 # Of several processes one is named.
 several_processes() {
 	local first=$vm second
@@ -398,6 +434,7 @@ several_removed
 live
 top
 top_sees
+name_without_answer
 several_processes
 quit_vmirror
 refused "nobody is there" 1 "no process with vmirror was found; is one running.*looked for vmirror.PID in $T/run/dpdk" list
