@@ -312,13 +312,14 @@ reached() {
 
 # pings COUNT: from a to b, every one answered.
 pings() {
-	host a python3 "$here/pings.py" 192.0.2.2 "$1" 0.02 >"$T/ping" || fail "$(cat "$T/ping")"
+	host a python3 "$here/pings.py" 192.0.2.2 "$1" 0.02 >"$T/ping" 2>/dev/null || fail "$(cat "$T/ping")"
 }
 
 # flood SECONDS: pings from a to b, that far apart, until end_flood; its process id is $flood.
 flood() {
 	host_spawn a "$T/flood" "$T/flood.err" python3 "$here/pings.py" 192.0.2.2 0 "$1"
 	flood=$child
+	wait_for 20 grep -q begun "$T/flood.err" || fail "no answers come"
 }
 
 # end_flood: whatever happened meanwhile, each ping was answered.

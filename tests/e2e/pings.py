@@ -3,9 +3,9 @@
 """Pings, each of them answered: pings.py ADDRESS [COUNT [SECONDS]]
 
 COUNT of them, or as many as there are until SIGTERM (COUNT 0), that many seconds apart (0.002), each
-98 bytes on the wire as ping's own. At the end those that are on their way are waited for, which ping
-does for twice its longest round trip only: each is answered, once, or this fails and says how many
-were not."""
+98 bytes on the wire as ping's own. "begun" is on stderr when the first is answered. At the end those
+that are on their way are waited for, which ping does for twice its longest round trip only: each is
+answered, once, or this fails and says how many were not."""
 
 import os
 import select
@@ -35,6 +35,7 @@ class Pings:
         self.sent = 0
         self.twice = 0
         self.waited_for = set()
+        self.begun = False
         signal.signal(signal.SIGTERM, self.end)
 
     def end(self, *_):
@@ -49,6 +50,12 @@ class Pings:
         self.waited_for.add(self.sent)
         self.sent += 1
         self.left -= 1
+
+    def begin(self):
+        """Tell that answers come."""
+        if not self.begun:
+            print("begun", file=sys.stderr, flush=True)
+        self.begun = True
 
     def take(self):
         """Answers that have come."""
@@ -65,6 +72,7 @@ class Pings:
             (number,) = struct.unpack_from("!Q", answer, 8 + len(MARK))
             self.twice += number not in self.waited_for
             self.waited_for.discard(number)
+            self.begin()
 
     def run(self):
         due = time.monotonic()

@@ -366,7 +366,7 @@ host_stats(const char *name)
 	struct vmirror_stats stats = host_stats_now(name);
 	unsigned int ms;
 
-	for (ms = 0; host_in_rings() && stats.total.in_flight > 0 && ms < 30000; ms++) {
+	for (ms = 0; host_in_rings() && stats.total.in_flight > 0 && ms < 1000; ms++) {
 		rte_delay_us_sleep(1000);
 		stats = host_stats_now(name);
 	}
