@@ -85,9 +85,9 @@ capture() {
 	alive "$client" || fail "capture $* ended at once: $(cat "$err")"
 }
 
-# Its vmirrorctl says that it captures, and then takes signals itself.
+# Its vmirrorctl, which it may have become, says that it captures, and then takes signals itself.
 child_heeds() {
-	gone "$1" || heeds "$(pgrep -P "$1" -x vmirrorctl || echo none)"
+	gone "$1" || heeds "$1" || heeds "$(pgrep -P "$1" -x vmirrorctl || echo none)"
 }
 
 # end_capture STATUS [SIGNAL [CLIENT]]
