@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "control/session.h"
+#include "lib/port.h"
 #include "vmirror.h"
 
 enum vmirror_param_type {
@@ -50,12 +51,19 @@ struct vmirror_method {
 	int (*run)(struct vmirror_call *call, struct vmirror_error *err);
 };
 
-/** Tell the host that something may be plugged, or that it has been. */
+/** Tell the host that something may be plugged, or that it has been. Who is told keeps off meanwhile. */
 static inline void
 vmirror_call_busy(const struct vmirror_control_opts *host, bool busy)
 {
-	if (host->busy != NULL)
-		host->busy(host->arg, busy);
+	if (host->busy == NULL)
+		return;
+	if (busy) {
+		host->busy(host->arg, true);
+		vmirror_port_stand_beside(false);
+	} else {
+		vmirror_port_stand_beside(true);
+		host->busy(host->arg, false);
+	}
 }
 
 /** Ended by one without a name. */

@@ -28,6 +28,7 @@
 #include "control/show.h"
 #include "control/socket.h"
 #include "devargs/error.h"
+#include "lib/port.h"
 #include "lib/shared.h"
 #include "lib/thread.h"
 #include "vmirror.h"
@@ -326,6 +327,7 @@ run(void *arg)
 {
 	struct pollfd fds[MOST_SESSIONS + 2];
 
+	vmirror_port_stand_beside(true);
 	vmirror_refusals_begin();
 	do
 		round_of(fds);

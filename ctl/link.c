@@ -85,9 +85,8 @@ ctl_link_send(struct ctl_link *link, const char *line, size_t len, const int fds
 		ret = send_some(link->fd, line + at, len - at, fds, n_fds, &sent);
 		if (ret == -EINTR)
 			continue;
-		/* Why it hung up may stand there to be read; whoever reads finds that out. */
 		if (ret == -EPIPE || ret == -ECONNRESET)
-			return 0;
+			return has_gone(err);
 		if (ret != 0)
 			return vmirror_error_set(err, ret, "cannot send to the process: %s",
 						 strerror(-ret));

@@ -126,6 +126,14 @@ vmirror_port_is_started(uint16_t port_id)
 	return rte_eth_fp_ops[port_id].rx_pkt_burst != idle_burst();
 }
 
+static __thread bool beside_host;
+
+void
+vmirror_port_stand_beside(bool beside)
+{
+	beside_host = beside;
+}
+
 /*
  * What its driver says. Between EVENT_NEW and the end of its probe a port has no driver that could be
  * asked (22.11: a NULL pointer), and while it is being closed the driver's data go. The host's own
@@ -135,7 +143,7 @@ vmirror_port_is_started(uint16_t port_id)
 bool
 vmirror_port_may_ask(uint16_t port_id)
 {
-	return !vmirror_shared.unaware_host || vmirror_port_is_started(port_id);
+	return !(vmirror_shared.unaware_host || beside_host) || vmirror_port_is_started(port_id);
 }
 
 bool

@@ -42,6 +42,10 @@ vmirror_port_is_started(uint16_t port_id);
 bool
 vmirror_port_may_ask(uint16_t port_id);
 
+/** Whether this thread stands beside the host's: it serves others, whatever the host does to its ports. */
+void
+vmirror_port_stand_beside(bool beside);
+
 /** Whether a port's driver hands on the mbufs that it is given (net_ring, net_softnic). Any thread. */
 bool
 vmirror_port_hands_on(uint16_t port_id);

@@ -24,6 +24,7 @@
 #include "devargs/spec.h"
 #include "devargs/value.h"
 #include "lib/compat.h"
+#include "lib/port.h"
 #include "lib/stats.h"
 #include "lib/text.h"
 #include "vmirror.h"
@@ -131,6 +132,8 @@ read_stats(const char *cmd, const char *name, struct vmirror_stats *s, struct vm
 {
 	if (name == NULL)
 		return no_name(cmd, err);
+	/* It is DPDK's thread, which asks while the host goes on. */
+	vmirror_port_stand_beside(true);
 	return no_mirror(vmirror_mirror_stats(name, s, err), err);
 }
 

@@ -15,10 +15,16 @@
 #include "control/refusals.h"
 #include "control/rpc.h"
 #include "control/show.h"
+#include "lib/port.h"
 #include "lib/thread.h"
 #include "tests/fuzz/demand.h"
 
 /* --- what the server has beside the decoder */
+
+void
+vmirror_port_stand_beside(bool beside)
+{
+}
 
 uint64_t
 vmirror_now_ns(void)

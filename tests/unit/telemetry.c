@@ -21,6 +21,7 @@
 #include <rte_version.h>
 
 #include "devargs/error.h"
+#include "lib/port.h"
 #include "lib/stats.h"
 #include "lib/telemetry.h"
 #include "vmirror.h"
@@ -83,6 +84,11 @@ uint64_t
 vmirror_mirror_serial(const char *name)
 {
 	return 9;
+}
+
+void
+vmirror_port_stand_beside(bool beside)
+{
 }
 
 int
