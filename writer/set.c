@@ -229,6 +229,13 @@ remember(struct vmirror_writer *w, const struct vmirror_file *file)
 	w->n_past += past->path != NULL;
 }
 
+bool
+vmirror_set_is_hollow(const struct vmirror_set_file *file)
+{
+	return file->file.regular && file->settled > 0 &&
+	       lseek(file->file.out.fd, 0, SEEK_HOLE) == 0;
+}
+
 void
 vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
 {
@@ -236,6 +243,11 @@ vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file)
 	/* One that is stuck is left as it is: whoever closed it would wait, too. */
 	if (file->stuck)
 		return;
+	/* One that was written without a pause was never asked. */
+	if (w->status.state == VMIRROR_WRITER_WELL && vmirror_set_is_hollow(file)) {
+		file->emptied = true;
+		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, VMIRROR_SET_EMPTIED, file->file.path);
+	}
 	/* What somebody has emptied would have its length again, and nothing in it. */
 	if (file->emptied)
 		vmirror_file_leave(&file->file);

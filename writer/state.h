@@ -183,6 +183,13 @@ vmirror_set_has_next(const struct vmirror_writer *w);
 void
 vmirror_set_end(struct vmirror_writer *w);
 
+/** What is said of a file, by its path, when somebody has emptied it. */
+#define VMIRROR_SET_EMPTIED "%.120s was truncated or overwritten by somebody else"
+
+/** Whether there is nothing where a file's header was. No block of it may be under way: that is waited for. */
+bool
+vmirror_set_is_hollow(const struct vmirror_set_file *file);
+
 /** A file's last block has been settled: close it, keep the set small, run what is to be run. */
 void
 vmirror_set_finish(struct vmirror_writer *w, struct vmirror_set_file *file);

@@ -421,9 +421,8 @@ vmirror_writer_put(struct vmirror_writer *w, unsigned int source, unsigned int p
 static bool
 is_emptied(const struct vmirror_writer *w, const struct stat *st)
 {
-	return w->file->file.regular && w->file->settled > 0 &&
-	       ((uint64_t)st->st_size < w->file->settled ||
-		(w->out.first == NULL && lseek(w->file->file.out.fd, 0, SEEK_HOLE) == 0));
+	return (w->file->file.regular && (uint64_t)st->st_size < w->file->settled) ||
+	       (w->out.first == NULL && vmirror_set_is_hollow(w->file));
 }
 
 /* Whether somebody has removed the file under our hands, or emptied it. */
@@ -437,8 +436,7 @@ look_at_file(struct vmirror_writer *w)
 		return;
 	w->file->emptied = w->file->emptied || is_emptied(w, &st);
 	if (w->file->emptied && !loses(w))
-		vmirror_writer_say(w, VMIRROR_WRITER_FAILED,
-				   "%.120s was truncated or overwritten by somebody else",
+		vmirror_writer_say(w, VMIRROR_WRITER_FAILED, VMIRROR_SET_EMPTIED,
 				   w->file->file.path);
 	/* One that was handed in may have no name yet. */
 	w->file->linked = w->file->linked || st.st_nlink > 0;

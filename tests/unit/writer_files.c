@@ -503,18 +503,43 @@ test_emptied(void **state)
 	assert_int_not_equal(stat(run, &st), 0);
 }
 
+/* And nobody has looked before the end, as it was written without a pause. */
+static void
+test_emptied_last(void **state)
+{
+	struct vmirror_writer_status status;
+	char run[160], exec[200];
+	struct stat st;
+
+	snprintf(run, sizeof(run), "%s-run", t.dir);
+	snprintf(exec, sizeof(exec), "touch '%s';:", run);
+	t.opts.exec = exec;
+	writing_open(&t, 1);
+	writing_put_n(&t, 20000);
+	writing_flush(&t);
+	assert_int_equal(truncate(t.path, 0), 0);
+	writing_put_n(&t, 20000);
+	vmirror_writer_finish(t.writer, 30000 * WRITING_MS);
+	vmirror_writer_status(t.writer, &status);
+	assert_int_equal(status.state, VMIRROR_WRITER_FAILED);
+	assert_non_null(strstr(status.reason, "was truncated or overwritten by somebody else"));
+	writing_finish(&t);
+	usleep(100000);
+	assert_int_not_equal(stat(run, &st), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_emptied),      TEST(test_existing),    TEST(test_symlinks),
-		TEST(test_directories),  TEST(test_not_allowed), TEST(test_no_files),
-		TEST(test_terminal),     TEST(test_descriptors), TEST(test_null),
-		TEST(test_busy),         TEST(test_modes),       TEST(test_discard),
-		TEST(test_unfinished),   TEST(test_length),      TEST(test_status),
-		TEST(test_no_next_file), TEST(test_forked),
+		TEST(test_emptied_last), TEST(test_emptied),      TEST(test_existing),
+		TEST(test_symlinks),     TEST(test_directories),  TEST(test_not_allowed),
+		TEST(test_no_files),     TEST(test_terminal),     TEST(test_descriptors),
+		TEST(test_null),         TEST(test_busy),         TEST(test_modes),
+		TEST(test_discard),      TEST(test_unfinished),   TEST(test_length),
+		TEST(test_status),       TEST(test_no_next_file), TEST(test_forked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
