@@ -51,19 +51,16 @@ struct vmirror_method {
 	int (*run)(struct vmirror_call *call, struct vmirror_error *err);
 };
 
-/** Tell the host that something may be plugged, or that it has been. Who is told keeps off meanwhile. */
+/** Tell the host that something may be plugged, or that it has been. Meanwhile it keeps off its ports. */
 static inline void
 vmirror_call_busy(const struct vmirror_control_opts *host, bool busy)
 {
-	if (host->busy == NULL)
-		return;
-	if (busy) {
-		host->busy(host->arg, true);
-		vmirror_port_stand_beside(false);
-	} else {
+	if (!busy)
 		vmirror_port_stand_beside(true);
-		host->busy(host->arg, false);
-	}
+	if (host->busy != NULL)
+		host->busy(host->arg, busy);
+	if (busy)
+		vmirror_port_stand_beside(false);
 }
 
 /** Ended by one without a name. */

@@ -44,6 +44,7 @@ vmirror_owners_add(const char *name, uint64_t serial, const struct vmirror_sessi
 	owner->serial = serial;
 	owner->pid = s->pid;
 	owner->uid = s->uid;
+	owner->persist = persist;
 	owner->session = persist ? NULL : s;
 	TAILQ_INSERT_TAIL(&owners, owner, next);
 	return owner;

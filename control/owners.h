@@ -19,7 +19,8 @@ struct vmirror_owner {
 	uint64_t serial; /**< vmirror_mirror_serial() */
 	pid_t pid;       /**< of who added it */
 	uid_t uid;
-	/** The mirror ends with it; NULL: it stays. */
+	bool persist; /**< it stays; else it ends with its session */
+	/** NULL: it stays, or has gone. */
 	const struct vmirror_session *session;
 };
 

@@ -49,7 +49,8 @@
 #define DEAF_NS UINT64_C(100000000)
 
 /* One that leaves is not waited for. */
-#define NO_ROOM "64 clients are connected, and all have mirrors or watch; try again later"
+#define NO_ROOM                                                                                    \
+	"as many clients are connected as there may be, 64, and none makes place; try again later"
 
 static struct {
 	bool running;
@@ -240,16 +241,15 @@ notify_all(uint64_t now)
 
 /* --- the thread */
 
+/* When somebody who keeps descriptors to himself is to be ended. */
 static void
-end_hoarders(uint64_t now, uint64_t *next)
+mind_hoarders(uint64_t now, uint64_t *next)
 {
 	struct vmirror_session *s;
 
 	TAILQ_FOREACH (s, &server.sessions, next)
-		if (vmirror_session_hoards(s, now, next)) {
-			s->broken = true;
+		if (vmirror_session_hoards(s, now, next))
 			*next = now;
-		}
 }
 
 /* How long until the next watch, or until somebody is accepted again, in ms, rounded up; -1: for ever. */
@@ -258,7 +258,7 @@ timeout(void)
 {
 	uint64_t now = vmirror_now_ns(), next = notify_all(now);
 
-	end_hoarders(now, &next);
+	mind_hoarders(now, &next);
 	if (server.deaf_until_ns != 0 && server.deaf_until_ns < next)
 		next = server.deaf_until_ns;
 	if (server.n_going > 0 && now + GOING_NS < next)
@@ -314,7 +314,8 @@ round_of(struct pollfd *fds)
 	for (s = TAILQ_FIRST(&server.sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, next);
 		take_events(s, fds[i++].revents);
-		if (has_gone(s))
+		/* Now that it was heard, if there was anything. */
+		if (has_gone(s) || vmirror_session_hoards(s, vmirror_now_ns(), &(uint64_t){0}))
 			end_session(s);
 	}
 	server.n_going = vmirror_removals_poll(&server.opts);

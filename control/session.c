@@ -59,10 +59,10 @@ vmirror_session_drop_fds(struct vmirror_session *s)
 bool
 vmirror_session_hoards(const struct vmirror_session *s, uint64_t now, uint64_t *due_ns)
 {
-	uint64_t due = s->fds_ns + HOARD_NS;
+	uint64_t due = s->heard_ns + HOARD_NS;
 
-	/* What waits behind an answer is the server's to take. */
-	if (s->n_fds == 0 || s->busy || vmirror_session_waits(s))
+	/* What comes behind a request that is being run waits. */
+	if (s->n_fds == 0 || s->busy)
 		return false;
 	if (now < due && due < *due_ns)
 		*due_ns = due;
@@ -86,8 +86,6 @@ take_fds(struct vmirror_session *s, struct msghdr *msg)
 		for (i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
 			if (s->n_fds < VMIRROR_SESSION_FDS) {
-				if (s->n_fds == 0)
-					s->fds_ns = vmirror_now_ns();
 				s->fds[s->n_fds++] = fd;
 			} else {
 				s->fds_lost = true;

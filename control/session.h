@@ -45,8 +45,7 @@ struct vmirror_session {
 
 	int fds[VMIRROR_SESSION_FDS]; /**< received, of the request that comes next */
 	unsigned int n_fds;
-	bool fds_lost;   /**< there were more */
-	uint64_t fds_ns; /**< when the first of them came */
+	bool fds_lost; /**< there were more */
 
 	char *in;
 	size_t in_len;
@@ -67,8 +66,8 @@ void
 vmirror_session_destroy(struct vmirror_session *s);
 
 /**
- * Whether descriptors have come with a request so long ago that does not end: one of them may be the peer's
- * own end, which then is never seen to hang up.
+ * Whether descriptors have come with a request that does not end, and nothing since then for so long: one of
+ * them may be the peer's own end, which then is never seen to hang up.
  *
  * @param due_ns  lowered to when that will be so
  */

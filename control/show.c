@@ -209,8 +209,7 @@ show_mirror(const char *name, bool queues, struct vmirror_error *err)
 	if (owner != NULL)
 		json_object_set_new(mirror, "owner",
 				    json_pack("{s:i, s:I, s:b}", "pid", owner->pid, "uid",
-					      (json_int_t)owner->uid, "persist",
-					      owner->session == NULL));
+					      (json_int_t)owner->uid, "persist", owner->persist));
 	return mirror;
 }
 

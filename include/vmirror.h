@@ -454,8 +454,9 @@ struct vmirror_control_opts {
 	const char *group;
 	/**
 	 * Called on the server's thread before something that may plug a vdev, with busy not 0, and
-	 * after it with 0. A host that plugs vdevs itself waits here until it does not, as EAL's list of
-	 * devargs has no lock. NULL: not called.
+	 * after it with 0. A host that plugs vdevs itself, or configures or closes ports, waits here until it
+	 * does not: EAL's list of devargs has no lock, and ports' drivers are asked meanwhile. At other times
+	 * they are asked while their ports are started. NULL: not called.
 	 */
 	void (*busy)(void *arg, int busy);
 	/**
