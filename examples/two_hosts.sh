@@ -10,8 +10,8 @@
 #
 #     VMIRROR=build/app/vmirror VMIRRORCTL=build/ctl/vmirrorctl examples/tcpdump/run.sh
 
-VMIRROR=$(command -v "${VMIRROR:-vmirror}" | xargs -r realpath || true)
-VMIRRORCTL=$(command -v "${VMIRRORCTL:-vmirrorctl}" | xargs -r realpath || true)
+VMIRROR=$(realpath -e -- "$(command -v "${VMIRROR:-vmirror}")" 2>/dev/null || true)
+VMIRRORCTL=$(realpath -e -- "$(command -v "${VMIRRORCTL:-vmirrorctl}")" 2>/dev/null || true)
 export VMIRRORCTL
 T=       # folder of the run
 vmirror= # its process

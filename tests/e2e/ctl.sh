@@ -390,6 +390,11 @@ name_without_answer() {
 		note "names cannot be looked up elsewhere here"
 		return
 	fi
+	if ! grep -Eq '^hosts:[[:space:]]+(files[[:space:]]+)?dns' /etc/nsswitch.conf; then
+		note "names are not looked up in DNS alone here"
+		umount /etc/resolv.conf
+		return
+	fi
 	silent_server
 	ctl add 'name=brief,port=0,filter=icmp,duration=1s,sink=[file,path=brief.pcapng]' >/dev/null
 	spawn /dev/null "$T/named.err" "$VMIRRORCTL" add \

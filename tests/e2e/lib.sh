@@ -410,10 +410,13 @@ reachable() {
 hugepages=/proc/sys/vm/nr_hugepages
 hugepages_before=
 
-# huge_pages COUNT: reserves them and mounts a hugetlbfs of one's own at $T/huge, or skips.
+# huge_pages COUNT: reserves them and mounts a hugetlbfs of one's own at $T/huge, or skips. One run after the
+# other: what is free is the kernel's to give to whoever maps it first, and is given back by number.
 huge_pages() {
-	local free
+	local free lock
 	[ -w "$hugepages" ] || skip "needs a kernel with hugepages"
+	exec {lock}<"$hugepages"
+	flock "$lock"
 	hugepages_before=$(cat "$hugepages")
 	world_undo+=(huge_pages_back)
 	free=$(awk '/HugePages_Free/ { print $2 }' /proc/meminfo)

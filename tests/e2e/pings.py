@@ -17,7 +17,7 @@ import time
 
 from pcap import icmp
 
-PATIENCE = 10  # seconds, for the last ones
+PATIENCE = 10  # seconds, for the last ones, and for one that can be sent
 MARK = b"pings"
 SO_RCVBUFFORCE = 33  # of Linux; Python has no name for it
 
@@ -49,6 +49,7 @@ class Pings:
             return
         self.waited_for.add(self.sent)
         self.sent += 1
+        self.sent_at = time.monotonic()
         self.left -= 1
 
     def begin(self):
@@ -75,8 +76,8 @@ class Pings:
             self.begin()
 
     def run(self):
-        due = time.monotonic()
-        while self.left > 0:
+        due = self.sent_at = time.monotonic()
+        while self.left > 0 and due - self.sent_at < PATIENCE:
             if time.monotonic() >= due:
                 self.send()
                 due = time.monotonic() + self.interval
@@ -92,7 +93,7 @@ def main(address, count="0", interval="0.002"):
     pings = Pings(address, int(count), float(interval))
     pings.run()
     print(f"{pings.sent} pings, {len(pings.waited_for)} of them not answered, {pings.twice} twice")
-    return 0 if pings.sent and not pings.waited_for and not pings.twice else 1
+    return 0 if pings.sent >= max(1, int(count)) and not pings.waited_for and not pings.twice else 1
 
 
 if __name__ == "__main__":
