@@ -470,18 +470,47 @@ test_forked(void **state)
 	assert_int_equal(t.written, 6000);
 }
 
+/* A file that is emptied, and whose exec= would leave a mark. */
+struct emptied {
+	char run[160];
+	char exec[200];
+};
+
+static void
+open_to_empty(struct emptied *e)
+{
+	snprintf(e->run, sizeof(e->run), "%s-run", t.dir);
+	snprintf(e->exec, sizeof(e->exec), "touch '%s';:", e->run);
+	t.opts.exec = e->exec;
+	writing_open(&t, 1);
+}
+
+static void
+assert_said_emptied(void)
+{
+	struct vmirror_writer_status status;
+
+	vmirror_writer_status(t.writer, &status);
+	assert_int_equal(status.state, VMIRROR_WRITER_FAILED);
+	assert_non_null(strstr(status.reason, "was truncated or overwritten by somebody else"));
+}
+
+static void
+assert_not_run(const struct emptied *e)
+{
+	usleep(100000);
+	assert_int_not_equal(access(e->run, F_OK), 0);
+}
+
 /* Also when what is written next has made it as long as it was. From then on it is somebody else's. */
 static void
 test_emptied(void **state)
 {
 	struct vmirror_writer_status status;
-	char run[160], exec[200];
+	struct emptied e;
 	struct stat st;
 
-	snprintf(run, sizeof(run), "%s-run", t.dir);
-	snprintf(exec, sizeof(exec), "touch '%s';:", run);
-	t.opts.exec = exec;
-	writing_open(&t, 1);
+	open_to_empty(&e);
 	writing_put_n(&t, 100);
 	writing_flush(&t);
 	vmirror_writer_poll(t.writer);
@@ -492,40 +521,29 @@ test_emptied(void **state)
 	writing_flush(&t);
 	usleep(120000);
 	vmirror_writer_poll(t.writer);
-	vmirror_writer_status(t.writer, &status);
-	assert_int_equal(status.state, VMIRROR_WRITER_FAILED);
-	assert_non_null(strstr(status.reason, "was truncated or overwritten by somebody else"));
+	assert_said_emptied();
 	assert_int_equal(truncate(t.path, 5), 0);
 	writing_finish(&t);
 	assert_int_equal(stat(t.path, &st), 0);
 	assert_int_equal(st.st_size, 5);
-	usleep(100000);
-	assert_int_not_equal(stat(run, &st), 0);
+	assert_not_run(&e);
 }
 
 /* And nobody has looked before the end, as it was written without a pause. */
 static void
 test_emptied_last(void **state)
 {
-	struct vmirror_writer_status status;
-	char run[160], exec[200];
-	struct stat st;
+	struct emptied e;
 
-	snprintf(run, sizeof(run), "%s-run", t.dir);
-	snprintf(exec, sizeof(exec), "touch '%s';:", run);
-	t.opts.exec = exec;
-	writing_open(&t, 1);
+	open_to_empty(&e);
 	writing_put_n(&t, 20000);
 	writing_flush(&t);
 	assert_int_equal(truncate(t.path, 0), 0);
 	writing_put_n(&t, 20000);
 	vmirror_writer_finish(t.writer, 30000 * WRITING_MS);
-	vmirror_writer_status(t.writer, &status);
-	assert_int_equal(status.state, VMIRROR_WRITER_FAILED);
-	assert_non_null(strstr(status.reason, "was truncated or overwritten by somebody else"));
+	assert_said_emptied();
 	writing_finish(&t);
-	usleep(100000);
-	assert_int_not_equal(stat(run, &st), 0);
+	assert_not_run(&e);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
