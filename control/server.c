@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <rte_common.h>
 #include <rte_eal.h>
 
 #include "control/owners.h"
@@ -241,24 +242,24 @@ notify_all(uint64_t now)
 
 /* --- the thread */
 
-/* When somebody who keeps descriptors to himself is to be ended. */
-static void
-mind_hoarders(uint64_t now, uint64_t *next)
+/* @return when the first session is due to end */
+static uint64_t
+first_due(void)
 {
-	struct vmirror_session *s;
+	const struct vmirror_session *s;
+	uint64_t first = UINT64_MAX;
 
 	TAILQ_FOREACH (s, &server.sessions, next)
-		if (vmirror_session_hoards(s, now, next))
-			*next = now;
+		first = RTE_MIN(first, vmirror_session_due_ns(s));
+	return first;
 }
 
 /* How long until the next watch, or until somebody is accepted again, in ms, rounded up; -1: for ever. */
 static int
 timeout(void)
 {
-	uint64_t now = vmirror_now_ns(), next = notify_all(now);
+	uint64_t now = vmirror_now_ns(), next = RTE_MIN(notify_all(now), first_due());
 
-	mind_hoarders(now, &next);
 	if (server.deaf_until_ns != 0 && server.deaf_until_ns < next)
 		next = server.deaf_until_ns;
 	if (server.n_going > 0 && now + GOING_NS < next)
@@ -315,7 +316,7 @@ round_of(struct pollfd *fds)
 		next = TAILQ_NEXT(s, next);
 		take_events(s, fds[i++].revents);
 		/* Now that it was heard, if there was anything. */
-		if (has_gone(s) || vmirror_session_hoards(s, vmirror_now_ns(), &(uint64_t){0}))
+		if (has_gone(s) || vmirror_session_due_ns(s) <= vmirror_now_ns())
 			end_session(s);
 	}
 	server.n_going = vmirror_removals_poll(&server.opts);

@@ -56,17 +56,11 @@ vmirror_session_drop_fds(struct vmirror_session *s)
 	s->fds_lost = false;
 }
 
-bool
-vmirror_session_hoards(const struct vmirror_session *s, uint64_t now, uint64_t *due_ns)
+uint64_t
+vmirror_session_due_ns(const struct vmirror_session *s)
 {
-	uint64_t due = s->heard_ns + HOARD_NS;
-
 	/* What comes behind a request that is being run waits. */
-	if (s->n_fds == 0 || s->busy)
-		return false;
-	if (now < due && due < *due_ns)
-		*due_ns = due;
-	return now >= due;
+	return s->n_fds == 0 || s->busy ? UINT64_MAX : s->heard_ns + HOARD_NS;
 }
 
 /* What the kernel has put into our table, whether it is wanted or not. */

@@ -66,13 +66,13 @@ void
 vmirror_session_destroy(struct vmirror_session *s);
 
 /**
- * Whether descriptors have come with a request that does not end, and nothing since then for so long: one of
- * them may be the peer's own end, which then is never seen to hang up.
+ * When descriptors will have come with a request that does not end, and nothing since then for so long, that
+ * the session is to end: one of them may be the peer's own end, which then is never seen to hang up.
  *
- * @param due_ns  lowered to when that will be so
+ * @return UINT64_MAX: there are none
  */
-bool
-vmirror_session_hoards(const struct vmirror_session *s, uint64_t now, uint64_t *due_ns);
+uint64_t
+vmirror_session_due_ns(const struct vmirror_session *s);
 
 /** Take what has come, of one request at the most. */
 void
