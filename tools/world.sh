@@ -94,13 +94,15 @@ world_guard() {
 	)
 }
 
-# A minimal root has no /dev/net/tun.
+# world_make_tun: a minimal root has no /dev/net/tun. Fails where there was one.
+world_make_tun() {
+	[ ! -c /dev/net/tun ] || return 1
+	mkdir -p /dev/net
+	mknod /dev/net/tun c 10 200 || die "cannot make /dev/net/tun"
+}
+
 world_tun() {
-	if [ ! -c /dev/net/tun ]; then
-		mkdir -p /dev/net
-		mknod /dev/net/tun c 10 200 || die "cannot make /dev/net/tun"
-		touch "$T/made_tun"
-	fi
+	! world_make_tun || touch "$T/made_tun"
 	(: <>/dev/net/tun) 2>/dev/null || die "this kernel has no tun driver (modprobe tun)"
 }
 
